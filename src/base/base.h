@@ -25,6 +25,20 @@
 #define UL_ALIAS(f)    __attribute__((alias(#f)))
 #define UL_TLS         __thread __attribute__((tls_model("initial-exec")))
 
+/* Reads memory that the program may be writing (word 0 of an object): a race by design, whose every
+ * outcome the caller handles. */
+#if defined(__SANITIZE_THREAD__)
+#define UL_NO_TSAN __attribute__((no_sanitize("thread")))
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UL_NO_TSAN __attribute__((no_sanitize("thread")))
+#else
+#define UL_NO_TSAN
+#endif
+#else
+#define UL_NO_TSAN
+#endif
+
 #define UL_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 #define UL_MIN(a, b) ((a) < (b) ? (a) : (b))

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* mcache.c: the slow half of mcache.h: filling, spilling, birth and death of caches. */
+#include "heap/mcache.h"
+
+#include <string.h>
+
+#include "heap/heap.h"
+#include "os/fatal.h"
+
+/* A bin's limits. 64 KiB and 1024 objects are where longer bins stopped paying in bursts of 1000
+ * objects (docs/design/heap.md [heap.cache]). */
+#define UL_BIN_BYTES   (64 * 1024u)
+#define UL_BIN_OBJECTS 1024u
+/* A new bin: half a leaf's worth, at most 32, at least two. */
+#define FIRST_BYTES    2048u
+#define FIRST_OBJECTS  32u
+#define LEAST_OBJECTS  2u
+/* What all bins of a thread may hold: an eighth of 16 MiB each for few threads, less for many. */
+#define THREAD_BYTES_MAX   ((uint64_t)2 << 20)
+#define THREAD_BYTES_LEAST ((uint64_t)128 << 10)
+#define THREADS_BYTES      ((uint64_t)16 << 20)
+
+UL_TLS ul_mcache *ul_mcache_current = &ul_mcache_none;
+ul_mcache         ul_mcache_none, ul_mcache_gone;
+
+void ul_mcache_table_init(ul_mcache_table *table) {
+  ul_link_init(&table->all);
+  ul_link_init(&table->orphans);
+}
+
+void ul_mcache_create(ul_heap *heap) {
+  ul_mcache_table *table = &heap->caches;
+  ul_lock_take(&table->lock);
+  ul_mcache *cache = table->idle;
+  if (cache) {
+    table->idle = cache->next_idle;
+  } else {
+    cache = ul_meta_alloc(&heap->meta, sizeof *cache);
+    if (cache) memset(cache, 0, sizeof *cache);
+  }
+  if (cache) {
+    ul_list_push(&table->all, &cache->link);
+    ul_store(&table->count, table->count + 1);
+    ul_mcache_current = cache;
+  }
+  ul_lock_drop(&table->lock);
+}
+
+static void resize_slots(ul_heap *heap, ul_mcache *cache, unsigned size_class, uint32_t capacity) {
+  ul_bin      *bin = &cache->bin[size_class];
+  ul_bin_cold *cold = &cache->cold[size_class];
+  if (capacity > cold->slots_room) {
+    uint32_t room = UL_MAX(capacity, 8u);
+    room = 1u << ul_log2_ceil(room);
+    void **slots = ul_meta_alloc(&heap->meta, room * sizeof *slots);
+    if (!slots) return; /* keep what there is */
+    if (bin->count) memcpy(slots, bin->slots, bin->count * sizeof *slots);
+    ul_meta_free(&heap->meta, bin->slots, cold->slots_room * sizeof *slots);
+    bin->slots = slots;
+    cold->slots_room = room;
+  }
+  cache->capacity_bytes += (uint64_t)capacity * bin->object_bytes;
+  cache->capacity_bytes -= (uint64_t)bin->capacity * bin->object_bytes;
+  bin->capacity = capacity;
+}
+
+/* Sets a bin up on first use, or doubles its capacity where limits allow. */
+static void grow_bin(ul_heap *heap, ul_mcache *cache, ul_mcentral *central) {
+  ul_bin  *bin = &cache->bin[central->size_class];
+  uint32_t capacity = bin->capacity * 2;
+  if (bin->object_bytes == 0) {
+    bin->object_bytes = central->object_bytes;
+    bin->offset_mask = central->span_bytes - 1;
+    bin->magic = central->magic;
+  }
+  if (capacity == 0) {
+    capacity = UL_MAX(UL_MIN(FIRST_BYTES / bin->object_bytes, FIRST_OBJECTS), LEAST_OBJECTS);
+  } else {
+    uint32_t most = UL_MIN(UL_BIN_BYTES / bin->object_bytes, UL_BIN_OBJECTS);
+    uint64_t share = THREADS_BYTES / UL_MAX(ul_load(&heap->caches.count), (uint64_t)1);
+    share = UL_MAX(UL_MIN(share, THREAD_BYTES_MAX), THREAD_BYTES_LEAST);
+    if (cache->capacity_bytes + (uint64_t)bin->capacity * bin->object_bytes > share) return;
+    capacity = UL_MIN(capacity, UL_MAX(most, LEAST_OBJECTS));
+    if (capacity <= bin->capacity) return;
+  }
+  resize_slots(heap, cache, central->size_class, capacity);
+}
+
+void *ul_mcache_refill(ul_heap *heap, unsigned size_class) {
+  ul_mcache   *cache = ul_mcache_current;
+  ul_mcentral *central = ul_mcentral_of(heap, size_class);
+  ul_bin      *bin = &cache->bin[size_class];
+  void        *object = NULL;
+
+  if (ul_mcache_is_real(cache)) grow_bin(heap, cache, central);
+  if (bin->capacity == 0) {
+    ul_mspan *adopted = NULL;
+    if (ul_mcentral_fetch(heap, central, &adopted, &object, 1) == 0) return NULL;
+    if (adopted) ul_mcentral_unadopt(heap, central, adopted);
+  } else {
+    uint32_t want = UL_MAX(bin->capacity / 2, 1u);
+    ul_bin_cold *cold = &cache->cold[size_class];
+    uint32_t got = ul_mcentral_fetch(heap, central, &cold->adopted, bin->slots, want);
+    if (got == 0) return NULL;
+    object = bin->slots[0];
+    /* Lowest addresses are handed out first: they were fetched in ascending order. */
+    for (uint32_t i = 1, j = got - 1; i < j; i++, j--) {
+      void *swap = bin->slots[i];
+      bin->slots[i] = bin->slots[j];
+      bin->slots[j] = swap;
+    }
+    bin->slots[0] = bin->slots[got - 1];
+    ul_compiler_fence();
+    bin->count = got - 1;
+  }
+  *(uint64_t *)object = 0;
+  ul_hooks_run(heap);
+  return object;
+}
+
+void ul_mcache_put_slow(ul_heap *heap, unsigned size_class, void *object) {
+  ul_mcache   *cache = ul_mcache_current;
+  ul_mcentral *central = ul_mcentral_of(heap, size_class);
+  ul_bin      *bin = &cache->bin[size_class];
+
+  *(uint64_t *)object = ul_cookie(heap, object);
+  if (ul_mcache_is_real(cache)) grow_bin(heap, cache, central);
+  if (bin->capacity == 0) {
+    ul_mcentral_return(heap, central, &object, 1);
+    return;
+  }
+  if (bin->count >= bin->capacity) {
+    /* Still full: the older half goes. */
+    uint32_t spill = UL_MAX(bin->count / 2, 1u);
+    ul_mcentral_return(heap, central, bin->slots, spill);
+    memmove(bin->slots, bin->slots + spill, (bin->count - spill) * sizeof *bin->slots);
+    bin->count -= spill;
+  }
+  bin->slots[bin->count] = object;
+  ul_compiler_fence();
+  bin->count++;
+}
+
+/* Empties a bin into its spans and gives its slots back. */
+static void drop_bin(ul_heap *heap, ul_mcache *cache, unsigned size_class) {
+  ul_bin      *bin = &cache->bin[size_class];
+  ul_bin_cold *cold = &cache->cold[size_class];
+  if (bin->object_bytes == 0) return;
+  if (bin->count) ul_mcentral_return(heap, &heap->central[size_class], bin->slots, bin->count);
+  if (cold->adopted) ul_mcentral_unadopt(heap, &heap->central[size_class], cold->adopted);
+  ul_meta_free(&heap->meta, bin->slots, cold->slots_room * sizeof *bin->slots);
+  cache->capacity_bytes -= (uint64_t)bin->capacity * bin->object_bytes;
+  *bin = (ul_bin){0};
+  *cold = (ul_bin_cold){0};
+}
+
+void ul_mcache_flush(ul_heap *heap) {
+  ul_mcache *cache = ul_mcache_current;
+  if (!ul_mcache_is_real(cache)) return;
+  for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) drop_bin(heap, cache, c);
+}
+
+void ul_mcache_destroy(ul_heap *heap) {
+  ul_mcache       *cache = ul_mcache_current;
+  ul_mcache_table *table = &heap->caches;
+  if (!ul_mcache_is_real(cache)) return;
+  ul_mcache_flush(heap);
+  ul_mcache_current = &ul_mcache_gone;
+  ul_lock_take(&table->lock);
+  ul_list_remove(&cache->link);
+  ul_store(&table->count, table->count - 1);
+  cache->next_idle = table->idle;
+  table->idle = cache;
+  ul_lock_drop(&table->lock);
+}
+
+void ul_mcache_adopt_orphans(ul_heap *heap) {
+  ul_mcache_table *table = &heap->caches;
+  for (;;) {
+    ul_lock_take(&table->lock);
+    ul_mcache *cache = NULL;
+    if (!ul_list_empty(&table->orphans)) {
+      cache = UL_CONTAINER_OF(table->orphans.next, ul_mcache, link);
+      ul_list_remove(&cache->link);
+    }
+    ul_lock_drop(&table->lock);
+    if (!cache) return;
+    for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) {
+      /* Its thread may have stood between two stores: what has no cookie is not free. */
+      ul_bin  *bin = &cache->bin[c];
+      uint32_t kept = 0;
+      for (uint32_t i = 0; i < bin->count; i++) {
+        void *object = bin->slots[i];
+        if (*(uint64_t *)object == ul_cookie(heap, object)) bin->slots[kept++] = object;
+      }
+      bin->count = kept;
+      drop_bin(heap, cache, c);
+    }
+    cache->capacity_bytes = 0;
+    ul_lock_take(&table->lock);
+    cache->next_idle = table->idle;
+    table->idle = cache;
+    ul_lock_drop(&table->lock);
+  }
+}
+
+UL_NO_TSAN uint64_t ul_mcache_total_bytes(ul_heap *heap, uint64_t *ret_objects) {
+  uint64_t bytes = 0, objects = 0;
+  ul_lock_take(&heap->caches.lock);
+  for (ul_link *link = heap->caches.all.next; link != &heap->caches.all; link = link->next) {
+    ul_mcache *cache = UL_CONTAINER_OF(link, ul_mcache, link);
+    for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) {
+      bytes += (uint64_t)cache->bin[c].count * cache->bin[c].object_bytes;
+      objects += cache->bin[c].count;
+    }
+  }
+  ul_lock_drop(&heap->caches.lock);
+  *ret_objects = objects;
+  return bytes;
+}
+
+void ul_mcache_check(ul_heap *heap, const ul_mcache *cache) {
+  for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) {
+    const ul_bin *bin = &cache->bin[c];
+    UL_CHECK(bin->count <= bin->capacity && bin->capacity <= cache->cold[c].slots_room);
+    for (uint32_t i = 0; i < bin->count; i++) {
+      UL_CHECK(*(uint64_t *)bin->slots[i] == ul_cookie(heap, bin->slots[i]));
+    }
+  }
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* mcache.h: each thread's own stock of free objects.
+ *
+ *     bin of a class:   slots | p | p | p | p | . | . |        malloc takes the last,
+ *                                       count ^   ^ capacity   free appends
+ *
+ * malloc and free on a hit touch the thread's cache, one byte of the leaf map and the object: no
+ * lock, no atomic read-modify-write, no other thread's line. Everything unusual (an empty bin, a
+ * full one, an address that is not ours, a large object, a second free) falls out of the comparisons
+ * that the usual case needs anyway and is sorted out in the slow path.
+ *
+ * Capacity starts small and doubles each time a bin runs empty or full, up to UL_BIN_BYTES or
+ * UL_BIN_OBJECTS and to what the thread may hold in all, so that a thread that allocates little
+ * holds little.
+ *
+ * A thread without a cache (too early, too late, no memory for one) has `ul_mcache_none`, whose bins
+ * hold nothing and take nothing: its every call goes the slow way.
+ *
+ * Invariants  count <= capacity; every slot below count holds an allocated object of the class that
+ *             carries its cookie (ul_mcache_check)
+ * Threads     owner only. Others read counts for statistics, and slots after a fork.
+ */
+#ifndef UL_HEAP_MCACHE_H
+#define UL_HEAP_MCACHE_H
+
+#include "base/list.h"
+#include "heap/hooks.h"
+#include "heap/leaf.h"
+#include "os/lock.h"
+
+typedef struct ul_bin {
+  void   **slots;
+  uint32_t count;
+  uint32_t capacity;
+  uint64_t magic;       /* ul_div_magic(object bytes) */
+  uint32_t offset_mask; /* span bytes - 1 */
+  uint32_t object_bytes;
+} ul_bin;
+
+_Static_assert(sizeof(ul_bin) == 32, "two bins to a cache line");
+
+/* What a bin needs on its slow path only. */
+typedef struct ul_bin_cold {
+  struct ul_mspan *adopted;
+  uint32_t         slots_room; /* slots the array has */
+} ul_bin_cold;
+
+typedef struct ul_mcache {
+  ul_bin      bin[UL_CLASS_END]; /* the first four belong to leaf states and stay empty */
+  ul_bin_cold cold[UL_CLASS_END];
+  ul_link     link;           /* in ul_mcache_table.all */
+  struct ul_mcache *next_idle; /* in ul_mcache_table.idle */
+  uint64_t    capacity_bytes; /* sum over bins of capacity * object_bytes */
+} ul_mcache;
+
+typedef struct ul_mcache_table {
+  ul_lock    lock;
+  ul_link    all;   /* caches of running threads */
+  ul_mcache *idle;  /* empty ones, for the next thread */
+  ul_link    orphans; /* of threads that a fork left behind, still filled */
+  uint64_t   count; /* in `all` */
+} ul_mcache_table;
+
+/* The calling thread's cache. One of the two globals inside; the other is the runtime. */
+extern UL_TLS ul_mcache *ul_mcache_current;
+extern ul_mcache         ul_mcache_none; /* no cache yet */
+extern ul_mcache         ul_mcache_gone; /* the same for a thread that has given its cache up */
+
+UL_INLINE bool ul_mcache_is_real(const ul_mcache *cache) {
+  return cache != &ul_mcache_none && cache != &ul_mcache_gone;
+}
+
+void ul_mcache_table_init(ul_mcache_table *table);
+
+/* Gives the thread a cache, or leaves ul_mcache_none in place when memory is short. / Takes it away,
+ * its objects going back to their spans, and puts ul_mcache_gone in its place. */
+void ul_mcache_create(ul_heap *heap);
+void ul_mcache_destroy(ul_heap *heap);
+
+/* Puts the objects of the calling thread's cache back into their spans. */
+void ul_mcache_flush(ul_heap *heap);
+
+/* In a forked child: takes in what the caches of threads that exist no more hold. Done when the
+ * child first needs it, not at fork: most children exec at once. */
+void ul_mcache_adopt_orphans(ul_heap *heap);
+
+/* An object of a class for a bin that is empty; fills the bin. The object's first word is zero.
+ * NULL when memory is short. Works without a cache. */
+void *ul_mcache_refill(ul_heap *heap, unsigned size_class);
+
+/* Takes back an object that the fast path could not take: its bin is full, or there is no cache.
+ * The object has been checked and does not carry its cookie yet. */
+void ul_mcache_put_slow(ul_heap *heap, unsigned size_class, void *object);
+
+/* Bytes in the caches of all threads; a snapshot while they run. Context: takes caches.lock. */
+uint64_t ul_mcache_total_bytes(ul_heap *heap, uint64_t *ret_objects);
+
+void ul_mcache_check(ul_heap *heap, const ul_mcache *cache);
+
+/* ---- The fast path: what follows is the whole of it. ---- */
+
+/* An object of `size_class`, its first word zero, NULL when the bin is empty. */
+UL_INLINE void *ul_mcache_get(ul_mcache *cache, unsigned size_class) {
+  ul_bin  *bin = &cache->bin[size_class];
+  uint32_t count = bin->count;
+  if (UL_UNLIKELY(count == 0)) return NULL;
+  void *object = bin->slots[count - 1];
+  bin->count = count - 1;
+  ul_compiler_fence(); /* a fork in between loses the object; it must not be in two places */
+  *(uint64_t *)object = 0; /* wipes the cookie: live from here */
+  return object;
+}
+
+/* Puts `object` into the bin of `state`, what the leaf map says of its leaf. false when anything is
+ * not as usual: not a class, no room, not the start of an object, free already. */
+UL_INLINE bool ul_mcache_put(ul_mcache *cache, unsigned state, void *object, uint64_t cookie) {
+  ul_bin  *bin = &cache->bin[state];
+  uint32_t count = bin->count;
+  if (UL_UNLIKELY(count >= bin->capacity)) return false;
+  uint64_t offset = (uint32_t)(uintptr_t)object & bin->offset_mask;
+  if (UL_UNLIKELY(!ul_div_exact(offset, bin->magic))) return false;
+  if (UL_UNLIKELY(*(uint64_t *)object == cookie)) return false;
+  *(uint64_t *)object = cookie; /* free from here */
+  bin->slots[count] = object;
+  ul_compiler_fence();
+  bin->count = count + 1;
+  return true;
+}
+
+#endif

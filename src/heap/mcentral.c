@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* mcentral.c: see mcentral.h. */
+#include "heap/mcentral.h"
+
+#include <string.h>
+
+#include "heap/heap.h"
+#include "os/fatal.h"
+
+/* The transfer stack of a class: as much as two full caches spill (mcache.c), at least a few. */
+#define TRANSFER_BYTES   (128 * 1024u)
+#define TRANSFER_OBJECTS 2048u
+#define TRANSFER_LEAST   8u
+
+void ul_mcentral_init(ul_mcentral *central, unsigned size_class, uint8_t leaf_value) {
+  ul_lock_take(&central->lock);
+  if (!central->in_use) {
+    central->size_class = (uint8_t)size_class;
+    central->leaf_value = leaf_value;
+    central->object_bytes = ul_size_class_bytes(size_class);
+    central->span_bytes = ul_size_class_span_bytes(size_class);
+    central->span_objects = central->span_bytes / central->object_bytes;
+    central->magic = ul_div_magic(central->object_bytes);
+    for (int i = 0; i < UL_READY_LISTS; i++) ul_link_init(&central->ready[i]);
+    ul_link_init(&central->bare);
+    ul_link_init(&central->adopted);
+    ul_link_init(&central->full);
+    ul_store_release(&central->in_use, (uint8_t)1);
+  }
+  ul_lock_drop(&central->lock);
+}
+
+ul_mcentral *ul_mcentral_of(ul_heap *heap, unsigned size_class) {
+  ul_mcentral *central = &heap->central[size_class];
+  if (UL_UNLIKELY(!ul_load_acquire(&central->in_use))) {
+    ul_lock_take(&heap->caches.lock); /* not while another thread forks (fork.c) */
+    ul_mcentral_init(central, size_class, (uint8_t)size_class);
+    ul_lock_drop(&heap->caches.lock);
+  }
+  return central;
+}
+
+static ul_mspan *first_of(ul_link *list) {
+  return ul_list_empty(list) ? NULL : UL_CONTAINER_OF(list->next, ul_mspan, link);
+}
+
+/* The list that the span's counts say. */
+static ul_link *list_of(ul_mcentral *central, const ul_mspan *span) {
+  uint32_t free_objects = ul_mspan_free_objects(span);
+  if (span->adopted) return &central->adopted;
+  if (free_objects == 0) return span->parked > 0 ? &central->bare : &central->full;
+  return &central->ready[(uint64_t)span->live * UL_READY_LISTS / span->capacity];
+}
+
+void ul_mcentral_relist(ul_heap *heap, ul_mcentral *central, ul_mspan *span) {
+  ul_list_remove(&span->link);
+  if (span->releasing) return; /* the scavenger relists it */
+  if (span->live == 0 && !span->adopted) {
+    central->spans--;
+    central->free_objects -= ul_mspan_free_objects(span);
+    central->dirty_leaves -= span->dirty;
+    ul_mheap_free_small(heap, span);
+  } else if (span->changed) {
+    ul_list_push(list_of(central, span), &span->link);
+  } else {
+    ul_list_append(list_of(central, span), &span->link); /* the scavenger looks at the head */
+  }
+}
+
+/* The span to refill from when the adopted one has no free object left: the fullest that has. */
+static ul_mspan *next_ready(ul_mcentral *central) {
+  for (int i = UL_READY_LISTS - 1; i >= 0; i--) {
+    ul_mspan *span = first_of(&central->ready[i]);
+    if (span) return span;
+  }
+  return NULL;
+}
+
+static void adopt(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted, ul_mspan *span) {
+  ul_mspan *old = *adopted;
+  if (old) {
+    old->adopted = 0;
+    ul_mcentral_relist(heap, central, old);
+  }
+  span->adopted = 1;
+  ul_mcentral_relist(heap, central, span);
+  *adopted = span;
+}
+
+/* Makes objects usable that need a leaf made active. Leaves the span that has them adopted. */
+static bool activate(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted) {
+  for (;;) {
+    ul_mspan *span = *adopted;
+    if (span && span->parked > 0 && !span->releasing) {
+      uint32_t gained = ul_mspan_activate(heap, span);
+      central->free_objects += gained;
+      if (gained) return true;
+    }
+    span = first_of(&central->bare);
+    if (span) {
+      /* A bare span whose last leaves are being given back gains nothing: it was relisted only
+       * after that, so it does gain. */
+      adopt(heap, central, adopted, span);
+      continue;
+    }
+    span = ul_mheap_alloc_small(heap, central);
+    if (!span) return false;
+    central->spans++;
+    central->dirty_leaves += span->dirty;
+    adopt(heap, central, adopted, span);
+  }
+}
+
+static void refine(ul_heap *heap, ul_mcentral *central) {
+  central->refined = 1;
+  if (central->leaf_value == central->size_class) {
+    ul_size_table_refine(&heap->sizes, central->size_class);
+  }
+}
+
+uint32_t ul_mcentral_fetch(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted,
+                           void **ret_objects, uint32_t want) {
+  uint32_t got = 0;
+  ul_lock_take(&central->lock);
+  if (central->transfer_count > 0) {
+    got = UL_MIN(want, central->transfer_count);
+    central->transfer_count -= got;
+    memcpy(ret_objects, central->transfer + central->transfer_count, got * sizeof *ret_objects);
+    central->transfer_low = UL_MIN(central->transfer_low, central->transfer_count);
+  }
+  while (got < want) {
+    ul_mspan *span = *adopted;
+    if (!span || span->releasing || ul_mspan_free_objects(span) == 0) {
+      span = next_ready(central);
+      if (span) {
+        adopt(heap, central, adopted, span);
+      } else if (got > 0 || !activate(heap, central, adopted)) {
+        break; /* something is better than memory nobody may need */
+      }
+      continue;
+    }
+    uint32_t taken = ul_mspan_take(heap, span, ret_objects + got, want - got);
+    got += taken;
+    central->live_objects += taken;
+    central->free_objects -= taken;
+  }
+  central->free_low = UL_MIN(central->free_low, central->free_objects);
+  central->dirty_low = UL_MIN(central->dirty_low, central->dirty_leaves);
+  if (UL_UNLIKELY(!central->refined) && ul_size_class_is_coarse(central->size_class) &&
+      central->live_objects * central->object_bytes > UL_REFINE_BYTES) {
+    refine(heap, central);
+  }
+#if ULLAGE_INVARIANTS >= 2
+  ul_mcentral_check(heap, central);
+#endif
+  ul_lock_drop(&central->lock);
+  return got;
+}
+
+/* Puts objects back into their spans. Neighbours in `objects` are often of one span: it is moved
+ * between lists once for them all. */
+static void put_all(ul_heap *heap, ul_mcentral *central, void **objects, uint32_t count) {
+  ul_mspan *last = NULL;
+  for (uint32_t i = 0; i < count; i++) {
+    ul_mspan *span = last;
+    uintptr_t address = (uintptr_t)objects[i];
+    if (!span || address - ul_page_address(heap, span->first_page) >= central->span_bytes) {
+      if (last) ul_mcentral_relist(heap, central, last);
+      span = &heap->spans[heap->head_of_page[(address - heap->base) >> UL_PAGE_SHIFT] - 1];
+      UL_ASSERT(span->central == central);
+      last = span;
+    }
+    ul_mspan_put(heap, span, objects[i]);
+    central->live_objects--;
+    central->free_objects++;
+  }
+  if (last) ul_mcentral_relist(heap, central, last);
+}
+
+static bool make_transfer(ul_heap *heap, ul_mcentral *central) {
+  uint32_t capacity = TRANSFER_BYTES / central->object_bytes;
+  capacity = UL_MAX(UL_MIN(capacity, TRANSFER_OBJECTS), TRANSFER_LEAST);
+  if (central->leaf_value != central->size_class) return false; /* a private heap: no caches */
+  central->transfer = ul_meta_alloc(&heap->meta, capacity * sizeof *central->transfer);
+  if (!central->transfer) return false;
+  central->transfer_capacity = capacity;
+  return true;
+}
+
+void ul_mcentral_drain(ul_heap *heap, ul_mcentral *central, uint32_t count) {
+  /* The oldest lie at the bottom. */
+  put_all(heap, central, central->transfer, count);
+  central->transfer_count -= count;
+  memmove(central->transfer, central->transfer + count,
+          central->transfer_count * sizeof *central->transfer);
+}
+
+void ul_mcentral_return(ul_heap *heap, ul_mcentral *central, void **objects, uint32_t count) {
+  ul_lock_take(&central->lock);
+  if (central->transfer || make_transfer(heap, central)) {
+    uint32_t room = central->transfer_capacity - central->transfer_count;
+    if (room < count && central->transfer_count >= count) {
+      /* Make room by dropping the oldest: what was freed last is what the cores still hold. */
+      ul_mcentral_drain(heap, central, UL_MIN(central->transfer_count, count - room));
+      room = central->transfer_capacity - central->transfer_count;
+    }
+    uint32_t moved = UL_MIN(room, count);
+    memcpy(central->transfer + central->transfer_count, objects, moved * sizeof *objects);
+    central->transfer_count += moved;
+    objects += moved;
+    count -= moved;
+  }
+  put_all(heap, central, objects, count);
+#if ULLAGE_INVARIANTS >= 2
+  ul_mcentral_check(heap, central);
+#endif
+  ul_lock_drop(&central->lock);
+  if (heap->hooks.freed) heap->hooks.freed(heap);
+}
+
+void ul_mcentral_unadopt(ul_heap *heap, ul_mcentral *central, ul_mspan *span) {
+  ul_lock_take(&central->lock);
+  span->adopted = 0;
+  ul_mcentral_relist(heap, central, span);
+  ul_lock_drop(&central->lock);
+}
+
+static uint64_t check_list(ul_heap *heap, ul_mcentral *central, ul_link *list) {
+  uint64_t objects = 0;
+  for (ul_link *link = list->next; link != list; link = link->next) {
+    ul_mspan *span = UL_CONTAINER_OF(link, ul_mspan, link);
+    UL_CHECK(span->central == central);
+    UL_CHECK(!span->releasing);
+    UL_CHECK(list_of(central, span) == list);
+    ul_mspan_check(heap, span);
+    objects += ul_mspan_free_objects(span);
+  }
+  return objects;
+}
+
+void ul_mcentral_check(ul_heap *heap, ul_mcentral *central) {
+  uint64_t free_objects = 0;
+  for (int i = 0; i < UL_READY_LISTS; i++) {
+    free_objects += check_list(heap, central, &central->ready[i]);
+  }
+  free_objects += check_list(heap, central, &central->bare);
+  free_objects += check_list(heap, central, &central->adopted);
+  free_objects += check_list(heap, central, &central->full);
+  UL_CHECK(free_objects <= central->free_objects); /* spans being released are on no list */
+  UL_CHECK(central->transfer_count <= central->transfer_capacity);
+}

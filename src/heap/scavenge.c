@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* scavenge.c: see scavenge.h.
+ *
+ * A leaf goes in three steps, so that no lock is held during the system call:
+ *
+ *     locked     the leaf holds no allocated object: park its objects, mark it BUSY
+ *     unlocked   madvise
+ *     locked     mark it CLEAN (or DIRTY, where the system refused), list the span again
+ *
+ * Meanwhile `releasing` keeps others from activating leaves of the span, and a held run is in no
+ * tree.
+ */
+#include "heap/scavenge.h"
+
+#include "heap/heap.h"
+#include "heap/zone.h"
+#include "os/fatal.h"
+#include "os/pages.h"
+
+/* Gives back leaves [first, first + count) of the heap, all BUSY or in a held run. */
+static size_t release_stretch(ul_heap *heap, size_t first, size_t count, uint64_t backed) {
+  /* Where the system's page is larger, its leaves were chosen together. */
+  size_t group = heap->os_page_bytes >> UL_LEAF_SHIFT;
+  size_t start = ul_round_down(first, group);
+  size_t end = ul_round_up(first + count, group);
+  void  *at = (void *)(heap->base + (start << UL_LEAF_SHIFT));
+  bool   done = ul_os_release(at, (end - start) << UL_LEAF_SHIFT) == 0;
+  for (size_t i = first; i < first + count; i++) {
+    ul_store_release(&heap->leaf_state[i], (uint8_t)(done ? UL_LEAF_CLEAN : UL_LEAF_DIRTY));
+  }
+  if (!done) return 0;
+  ul_sub(&heap->resident_leaves, backed);
+  ul_add(&heap->returned_bytes, backed << UL_LEAF_SHIFT);
+  return (size_t)backed << UL_LEAF_SHIFT;
+}
+
+static size_t release_leaves(ul_heap *heap, const uint32_t *leaves, uint32_t count) {
+  size_t bytes = 0;
+  for (uint32_t i = 0; i < count;) {
+    uint32_t stop = i + 1;
+    while (stop < count && leaves[stop] == leaves[stop - 1] + 1) stop++;
+    bytes += release_stretch(heap, leaves[i], stop - i, stop - i);
+    i = stop;
+  }
+  return bytes;
+}
+
+/* Releases idle leaves of one span, at most *want of its active ones, and lowers *want by those.
+ * Context: locked(central); drops the lock and takes it again. */
+static size_t release_from_span(ul_heap *heap, ul_mcentral *central, ul_mspan *span,
+                                uint64_t *want) {
+  uint32_t leaves[UL_MSPAN_LEAVES_MAX];
+  uint32_t most = (uint32_t)UL_MIN(*want, (uint64_t)UL_MSPAN_LEAVES_MAX);
+  uint32_t before = ul_mspan_free_objects(span);
+  uint32_t count = ul_mspan_park(heap, span, leaves, most);
+  size_t   bytes;
+
+  *want -= UL_MIN(*want, count);
+  span->changed = *want == 0; /* there may be more to come for the next look */
+  central->free_objects -= before - ul_mspan_free_objects(span);
+  span->releasing = 1;
+  ul_list_remove(&span->link);
+  ul_lock_drop(&central->lock);
+  bytes = count ? release_leaves(heap, leaves, count) : 0;
+  ul_lock_take(&central->lock);
+  if (bytes < (size_t)count << UL_LEAF_SHIFT) { /* refused: memory that is locked stays */
+    uint32_t kept = count - (uint32_t)(bytes >> UL_LEAF_SHIFT);
+    span->dirty += kept;
+    central->dirty_leaves += kept;
+    span->changed = 0;
+  }
+  span->releasing = 0;
+  ul_mcentral_relist(heap, central, span);
+  return bytes;
+}
+
+/* Spans that changed stand before those that did not (ul_mcentral_relist). Others may list spans
+ * meanwhile, so the number of looks is bounded by what there was. */
+static size_t release_from_list(ul_heap *heap, ul_mcentral *central, ul_link *list, uint64_t *want) {
+  size_t bytes = 0;
+  for (uint64_t looks = central->spans; looks > 0 && *want > 0; looks--) {
+    if (ul_list_empty(list)) break;
+    ul_mspan *span = UL_CONTAINER_OF(list->next, ul_mspan, link);
+    if (!span->changed) break;
+    bytes += release_from_span(heap, central, span, want);
+  }
+  return bytes;
+}
+
+/* Gives back up to `want` idle leaves of the spans of a class, emptiest spans first. */
+static size_t release_from_central(ul_heap *heap, ul_mcentral *central, uint64_t want) {
+  size_t bytes = 0;
+  for (int i = 0; i < UL_READY_LISTS; i++) {
+    bytes += release_from_list(heap, central, &central->ready[i], &want);
+  }
+  bytes += release_from_list(heap, central, &central->bare, &want);
+  bytes += release_from_list(heap, central, &central->adopted, &want);
+  return bytes;
+}
+
+static size_t scavenge_central(ul_heap *heap, ul_mcentral *central, bool all, bool *ret_more) {
+  size_t bytes = 0;
+  ul_lock_take(&central->lock);
+  uint32_t drain = all ? central->transfer_count : central->transfer_low;
+  if (drain) ul_mcentral_drain(heap, central, drain);
+  uint64_t free_low = central->free_low;
+  uint64_t want = free_low * central->object_bytes / UL_LEAF_BYTES + central->dirty_low;
+  if (all) want = UINT64_MAX;
+  if (want > 0) bytes = release_from_central(heap, central, want);
+  central->transfer_low = central->transfer_count;
+  /* What drained just now lay idle long enough: it may go at the next look. */
+  if (ret_more && (central->transfer_count || central->free_objects > free_low ||
+                   central->dirty_leaves > central->dirty_low)) {
+    *ret_more = true;
+  }
+  central->free_low = central->free_objects;
+  central->dirty_low = central->dirty_leaves;
+  ul_lock_drop(&central->lock);
+  return bytes;
+}
+
+/* Gives back up to `want` dirty leaves of free runs, those freed longest ago first. */
+static size_t scavenge_runs(ul_heap *heap, uint64_t want) {
+  size_t bytes = 0;
+  while (want > 0) {
+    ul_lock_take(&heap->scavenge_lock);
+    ul_lock_take(&heap->pages.lock);
+    if (ul_list_empty(&heap->pages.dirty_runs)) {
+      ul_lock_drop(&heap->pages.lock);
+      ul_lock_drop(&heap->scavenge_lock);
+      break;
+    }
+    ul_mspan *run = UL_CONTAINER_OF(heap->pages.dirty_runs.prev, ul_mspan, link);
+    ul_mheap_hold(heap, run);
+    ul_lock_drop(&heap->pages.lock);
+
+    size_t   at = (size_t)run->first_page * UL_LEAVES_PER_PAGE;
+    size_t   end = at + run->pages * UL_LEAVES_PER_PAGE;
+    uint64_t before = want;
+    bool     refused = false;
+    while (at < end && want > 0) {
+      size_t stop = at;
+      if (heap->leaf_state[at] == UL_LEAF_CLEAN) {
+        at++;
+        continue;
+      }
+      while (stop < end && heap->leaf_state[stop] != UL_LEAF_CLEAN && stop - at < want) stop++;
+      size_t group = heap->os_page_bytes >> UL_LEAF_SHIFT;
+      size_t first = ul_round_down(at, group);
+      stop = ul_round_up(stop, group);
+      uint64_t backed = 0;
+      for (size_t i = first; i < stop; i++) backed += heap->leaf_state[i] != UL_LEAF_CLEAN;
+      size_t given = release_stretch(heap, first, stop - first, backed);
+      if (given == 0) refused = true;
+      bytes += given;
+      want -= UL_MIN(want, backed);
+      at = stop;
+    }
+    ul_lock_take(&heap->pages.lock);
+    ul_mheap_release_held(heap, run);
+    ul_lock_drop(&heap->pages.lock);
+    ul_lock_drop(&heap->scavenge_lock);
+    if (refused || want == before) break; /* locked memory: trying again would not end */
+  }
+  return bytes;
+}
+
+static size_t scavenge_centrals(ul_heap *heap, bool all, bool *ret_more) {
+  size_t bytes = 0;
+  for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) {
+    if (!ul_load_acquire(&heap->central[c].in_use)) continue;
+    ul_lock_take(&heap->scavenge_lock);
+    bytes += scavenge_central(heap, &heap->central[c], all, ret_more);
+    ul_lock_drop(&heap->scavenge_lock);
+  }
+  return bytes;
+}
+
+size_t ul_scavenge_idle(ul_heap *heap, bool *ret_more) {
+  bool   more = false;
+  size_t bytes = scavenge_centrals(heap, false, &more);
+  ul_lock_take(&heap->pages.lock);
+  uint64_t want = heap->pages.dirty_low;
+  ul_lock_drop(&heap->pages.lock);
+  bytes += scavenge_runs(heap, want);
+  ul_lock_take(&heap->pages.lock);
+  heap->pages.dirty_low = heap->pages.dirty_leaves;
+  more |= heap->pages.dirty_leaves > 0;
+  ul_lock_drop(&heap->pages.lock);
+  *ret_more = more;
+  return bytes;
+}
+
+size_t ul_scavenge_all(ul_heap *heap) {
+  size_t bytes = 0;
+  ul_mcache_flush(heap);
+  ul_mcache_adopt_orphans(heap);
+  bytes += scavenge_centrals(heap, true, NULL);
+  bytes += scavenge_runs(heap, UINT64_MAX);
+  return bytes;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* size_class.h: which sizes small objects come in.
+ *
+ *     bytes      8   16 32 48 … 128   144 … 256   288 … 512   576 … 1024   …   … 32768
+ *     coarse     1   every 16         8 between one power of two and the next
+ *     fine                                        16 ……………    32 between one power and the next
+ *
+ * A request is rounded up twice: to a *step* (a row of a table of bytes, found with one shift), and
+ * from the step to a *class* by that table. At the start the table knows only the coarse classes.
+ * Each class in use costs at least one partly filled leaf, so a small program wants few; a large
+ * heap loses more to rounding than to partly filled leaves, so a coarse class that has come to hold
+ * UL_REFINE_BYTES is *refined*: its steps then point to the fine classes in between.
+ *
+ * Waste       Above 128 bytes a coarse class wastes at most 1/9 (11.1 %) of an object, a fine one
+ *             1/33 (3 %); up to 128 bytes at most 15 bytes, which is what alignment to 16 costs.
+ *             On log-normal sizes the expected rounding is 4.9 % coarse and 1.8 % fine
+ *             (docs/design/heap.md [heap.classes]).
+ * Alignment   8 bytes for the class of 8, 16 for all others; a class that is a multiple of 2^k is
+ *             aligned to 2^k up to 4096, because spans are.
+ * Numbers     A class's number is also what the leaf map says of its leaves (leaf.h), so numbers
+ *             start at UL_CLASS_FIRST; coarse classes come first to keep small programs' records
+ *             together.
+ * Threads     Pure, but for the table: bytes written under one lock and read without it; either
+ *             value of a byte is a right answer.
+ */
+#ifndef UL_HEAP_SIZE_CLASS_H
+#define UL_HEAP_SIZE_CLASS_H
+
+#include "base/atomic.h"
+#include "base/bits.h"
+
+#define UL_SMALL_MAX_BYTES ((size_t)32768) /* as in Go; larger objects are page runs */
+
+#define UL_CLASS_COARSE 73
+#define UL_CLASS_FINE   152
+#define UL_CLASS_FIRST  4
+#define UL_CLASS_END    (UL_CLASS_FIRST + UL_CLASS_COARSE + UL_CLASS_FINE)
+
+/* Steps of 8 bytes up to 1024, then 32 to a doubling. */
+#define UL_STEP_LINEAR_MAX 1024
+#define UL_STEPS           (UL_STEP_LINEAR_MAX / 8 + 1 + 5 * 32)
+
+/* A class that holds this much is worth refining: one more partly filled leaf for each of its up
+ * to three new classes is then below 1.2 %. */
+#define UL_REFINE_BYTES ((uint64_t)1 << 20)
+
+typedef struct ul_size_table {
+  uint8_t class_of_step[UL_STEPS];
+} ul_size_table;
+
+/* The step of a request, size <= UL_SMALL_MAX_BYTES. */
+UL_INLINE size_t ul_size_step(size_t size) {
+  if (UL_LIKELY(size <= UL_STEP_LINEAR_MAX)) return (size + 7) / 8;
+  unsigned power = ul_log2_floor(size - 1);
+  return UL_STEP_LINEAR_MAX / 8 + 1 + (size_t)(power - 10) * 32 + ((size - 1) >> (power - 5)) - 32;
+}
+
+UL_INLINE unsigned ul_size_class(const ul_size_table *table, size_t size) {
+  return ul_load(&table->class_of_step[ul_size_step(size)]);
+}
+
+/* Largest request of a step. */
+size_t ul_size_step_bytes(size_t step);
+
+/* Bytes of an object of this class. UL_CLASS_FIRST <= size_class < UL_CLASS_END. */
+uint32_t ul_size_class_bytes(unsigned size_class);
+
+/* Bytes of a span of this class: a power of two, at least 64 KiB, large enough that what is left
+ * over at its end is at most 1/64 of it or whole leaves that are never touched. */
+uint32_t ul_size_class_span_bytes(unsigned size_class);
+
+/* The smallest class, enabled or not, of at least `size` bytes and a multiple of `alignment`. */
+unsigned ul_size_class_aligned(size_t size, size_t alignment);
+
+void ul_size_table_init(ul_size_table *table);
+
+/* Makes the fine classes below the coarse `size_class` usable. Context: locked(central). */
+void ul_size_table_refine(ul_size_table *table, unsigned size_class);
+
+/* Can this class be refined? */
+UL_INLINE bool ul_size_class_is_coarse(unsigned size_class) {
+  return size_class >= UL_CLASS_FIRST + 17 && size_class < UL_CLASS_FIRST + UL_CLASS_COARSE;
+}
+
+#endif

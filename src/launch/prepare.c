@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* prepare.c: see prepare.h. */
+#include "launch/prepare.h"
+
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/size_text.h"
+#include "os/child.h"
+#include "os/process.h"
+#include "ullage/ullage.h"
+
+#define TEXT_OF_(x) #x
+#define TEXT_OF(x)  TEXT_OF_(x)
+
+/* ---- The library ------------------------------------------------------------------------------ */
+
+/* Beside the command: the build tree. Otherwise as installed: bin/ and lib/, lib64/ or Debian's
+ * lib/<machine>/. The name with the version is the one that programs need. */
+static const char *const library_places[] = {
+  "%s/libullage.so." TEXT_OF(ULLAGE_VERSION_MAJOR),
+  "%s/../lib/libullage.so." TEXT_OF(ULLAGE_VERSION_MAJOR),
+  "%s/../lib64/libullage.so." TEXT_OF(ULLAGE_VERSION_MAJOR),
+  "%s/../lib/*/libullage.so." TEXT_OF(ULLAGE_VERSION_MAJOR),
+};
+
+bool ul_plan_find_library(const char *command_path, char ret_path[PATH_MAX]) {
+  const char *slash = strrchr(command_path, '/');
+  char        directory[PATH_MAX], pattern[PATH_MAX + 64];
+  bool        found = false;
+  if (!slash) return false;
+  snprintf(directory, sizeof directory, "%.*s", (int)(slash - command_path), command_path);
+  for (size_t i = 0; i < UL_ARRAY_LEN(library_places) && !found; i++) {
+    glob_t matches;
+    snprintf(pattern, sizeof pattern, library_places[i], directory);
+    if (glob(pattern, 0, NULL, &matches) == 0) {
+      char *whole = realpath(matches.gl_pathv[0], NULL);
+      found = whole && access(whole, R_OK) == 0 && snprintf(ret_path, PATH_MAX, "%s", whole) > 0;
+      free(whole);
+      globfree(&matches);
+    }
+  }
+  return found;
+}
+
+/* ---- The environment -------------------------------------------------------------------------- */
+
+static const char *get(char **environment, const char *name) {
+  size_t length = strlen(name);
+  for (char **at = environment; *at; at++) {
+    if (strncmp(*at, name, length) == 0 && (*at)[length] == '=') return *at + length + 1;
+  }
+  return NULL;
+}
+
+/* Sets NAME=value; the vector has room for as many new names as plan_environment asked for. */
+static bool set(char **environment, const char *name, const char *value) {
+  size_t length = strlen(name), count = 0;
+  char  *entry = malloc(length + strlen(value) + 2);
+  if (!entry) return false;
+  sprintf(entry, "%s=%s", name, value);
+  for (; environment[count]; count++) {
+    if (strncmp(environment[count], name, length) != 0 || environment[count][length] != '=') {
+      continue;
+    }
+    free(environment[count]);
+    environment[count] = entry;
+    return true;
+  }
+  environment[count] = entry;
+  environment[count + 1] = NULL;
+  return true;
+}
+
+/* Sets NAME=first:rest, or NAME=first when there is no rest. */
+static bool set_list(char **environment, const char *name, const char *first, const char *rest) {
+  bool  more = rest && rest[0];
+  char *value = malloc(strlen(first) + (more ? strlen(rest) : 0) + 2);
+  if (!value) return false;
+  sprintf(value, "%s%s%s", first, more ? ":" : "", more ? rest : "");
+  bool done = set(environment, name, value);
+  free(value);
+  return done;
+}
+
+#define NEW_NAMES 8
+
+static char **copy_environment(char **environment) {
+  size_t count = 0;
+  while (environment[count]) count++;
+  char **copy = calloc(count + NEW_NAMES + 1, sizeof *copy);
+  for (size_t i = 0; copy && i < count; i++) {
+    copy[i] = strdup(environment[i]);
+    if (!copy[i]) {
+      while (i > 0) free(copy[--i]);
+      free(copy);
+      return NULL;
+    }
+  }
+  return copy;
+}
+
+static bool set_preload(ul_plan *plan, uint64_t budget_bytes) {
+  char      **environment = plan->environment;
+  const char *before = get(environment, "LD_PRELOAD");
+  char        number[24];
+  /* A run inside a run: the library is there already, and once is enough. */
+  bool there = before && strstr(before, plan->library);
+  if (!there && !set_list(environment, "LD_PRELOAD", plan->library, before)) return false;
+  if (!set(environment, "ULLAGE_LIVE", "1")) return false;
+  if (budget_bytes == 0) return true;
+  snprintf(number, sizeof number, "%llu", (unsigned long long)budget_bytes);
+  return set(environment, "ULLAGE_BUDGET", number);
+}
+
+/* ---- The sentence ----------------------------------------------------------------------------- */
+
+static const char *base_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+static const char *why_not(const ul_program *program, const ul_plan *plan) {
+  switch (program->preload) {
+  case UL_PRELOAD_YES:
+    return plan->library[0] ? "the library's path has a space or a colon, which LD_PRELOAD cannot hold"
+                            : "libullage.so was not found beside this command";
+  case UL_PRELOAD_SECURE:
+    return "it raises its privileges, so preloading is ignored";
+  case UL_PRELOAD_OTHER_MACHINE:
+    return "it is for another machine than libullage";
+  case UL_PRELOAD_OTHER_LIBC:
+    return "it does not use glibc";
+  case UL_PRELOAD_SANITIZER:
+    return "a sanitizer brings its own malloc";
+  case UL_PRELOAD_NOT_THIS_RUNTIME:
+    break;
+  }
+  if (program->runtime == UL_RUNTIME_UNKNOWN) return "its file tells nothing";
+  if (program->is_static) return "static programs cannot be preloaded";
+  return "its runtime manages its own memory";
+}
+
+static void make_sentence(const ul_program *program, const char *name, const char *python_malloc,
+                          uint64_t budget_bytes, ul_plan *plan) {
+  char what[96] = "", by[320] = "", malloc_text[160] = "", budget[80] = "", mib[UL_SIZE_TEXT_MAX];
+  const char *title = ul_runtime_title(program->runtime);
+  snprintf(what, sizeof what, "%s%s", title,
+           program->runtime == UL_RUNTIME_NATIVE || program->runtime == UL_RUNTIME_GO
+             ? (program->is_static ? ", static" : ", dynamic")
+             : "");
+  if (program->is_script) {
+    snprintf(by, sizeof by, "script, run by %.255s (%s)", base_name(program->interpreter), what);
+  }
+  if (plan->preloaded && program->runtime == UL_RUNTIME_PYTHON) {
+    if (!python_malloc) {
+      snprintf(malloc_text, sizeof malloc_text, ", PYTHONMALLOC=malloc");
+    } else {
+      snprintf(malloc_text, sizeof malloc_text, ", PYTHONMALLOC=%.64s kept%s", python_malloc,
+               strncmp(python_malloc, "malloc", 6) == 0 ? "" : ": it hides objects from libullage");
+    }
+  }
+  if (budget_bytes > 0) {
+    snprintf(budget, sizeof budget, ", budget %s%s", ul_size_mib(mib, budget_bytes),
+             plan->preloaded ? "" : " watched, not enforced");
+  }
+  snprintf(plan->sentence, sizeof plan->sentence, "%.128s: %s; %s%s%s%s%s", base_name(name),
+           program->is_script ? by : what,
+           plan->preloaded ? "libullage preloaded" : "run and watched only (",
+           plan->preloaded ? "" : why_not(program, plan), plan->preloaded ? "" : ")", malloc_text,
+           budget);
+}
+
+/* ---- The plan --------------------------------------------------------------------------------- */
+
+/* The command's sanitizer builds have a libullage that does not interpose malloc. */
+#ifdef ULLAGE_SANITIZED
+#define LIBRARY_USABLE false
+#else
+#define LIBRARY_USABLE true
+#endif
+
+/* What execvp does with a text without #!: /bin/sh FILE ARGS. */
+static char **plan_arguments(const ul_program *program, char **arguments) {
+  size_t count = 0, extra = program->needs_shell ? 1 : 0;
+  while (arguments[count]) count++;
+  char **copy = calloc(count + extra + 1, sizeof *copy);
+  if (!copy) return NULL;
+  memcpy(copy + extra, arguments, count * sizeof *copy);
+  if (program->needs_shell) {
+    copy[0] = (char *)"/bin/sh";
+    copy[1] = (char *)program->path;
+  }
+  return copy;
+}
+
+int ul_plan_make(const ul_program *program, char **arguments, char **environment,
+                 uint64_t budget_bytes, const char *mark, ul_plan *ret_plan) {
+  ul_plan plan = {.path = program->needs_shell ? "/bin/sh" : program->path};
+  char    command[PATH_MAX], kept[64];
+  plan.arguments = plan_arguments(program, arguments);
+  plan.environment = copy_environment(environment);
+  if (!plan.arguments || !plan.environment) goto short_of_memory;
+  ul_process_own_path(command, sizeof command);
+  if (program->preload == UL_PRELOAD_YES && LIBRARY_USABLE &&
+      ul_plan_find_library(command, plan.library)) {
+    plan.preloaded = strpbrk(plan.library, " :") == NULL;
+  }
+  const char *python_malloc = get(environment, "PYTHONMALLOC");
+  if (python_malloc && !python_malloc[0]) python_malloc = NULL; /* Python reads it as unset */
+  if (python_malloc) snprintf(kept, sizeof kept, "%s", python_malloc);
+  if (plan.preloaded) {
+    if (!set_preload(&plan, budget_bytes)) goto short_of_memory;
+    if (program->runtime == UL_RUNTIME_PYTHON && !python_malloc &&
+        !set(plan.environment, "PYTHONMALLOC", "malloc")) {
+      goto short_of_memory;
+    }
+  }
+  if (mark && !set_list(plan.environment, UL_GUARD_VARIABLE, mark,
+                        get(plan.environment, UL_GUARD_VARIABLE))) {
+    goto short_of_memory;
+  }
+  make_sentence(program, arguments[0], python_malloc ? kept : NULL, budget_bytes, &plan);
+  *ret_plan = plan;
+  return 0;
+short_of_memory:
+  ul_plan_done(&plan);
+  return -UL_E_NOMEM;
+}
+
+void ul_plan_done(ul_plan *plan) {
+  for (char **at = plan->environment; at && *at; at++) free(*at);
+  free(plan->environment);
+  free(plan->arguments);
+  plan->environment = plan->arguments = NULL;
+}

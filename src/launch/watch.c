@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/* watch.c: see watch.h.
+ *
+ *     what            costs                 when
+ *     resident bytes  1-2 us a process      every look: 5 ms apart in the first half second, 20 ms
+ *                                           to the second second, then 50 ms
+ *     new members     2 us when none came   every look; see below
+ *     live bytes      2 us                  every fifth look
+ *     faults, CPU,    5-10 us, more with    every fifth look
+ *     threads         many threads
+ *     memory group    80 us                 after 0.1 s, then every second
+ *     PSS             1 ms per GB and more  after 0.25 s, then every 3 s, or 1000 times its cost
+ *
+ * A look that costs more than a thousandth of the distance to the next moves the next one away: a
+ * tree of a thousand processes is looked at less often, at the same price.
+ *
+ * New members. The kernel numbers processes and threads in turn and tells the newest number
+ * (/proc/loadavg). While it stays, nothing was started anywhere on the system. When it moved from a
+ * to b, what is new has a number in (a, b]: those few are asked for their parent, in the order they
+ * were made, so that a parent is known before its child. Only when very many came, or where the
+ * number cannot be read, all processes are gone through.
+ */
+#include "launch/watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "os/self.h"
+#include "wire/live.h"
+
+#define MS ((uint64_t)1000000)
+
+#define LOOK_FIRST_NS   (5 * MS)
+#define LOOK_EARLY_NS   (20 * MS)
+#define LOOK_NS         (50 * MS)
+#define LOOK_SLOWEST_NS (1000 * MS)
+#define USAGE_NS        (250 * MS)
+#define PSS_FIRST_NS    (250 * MS)
+#define PSS_NS          (3000 * MS)
+#define OOM_FIRST_NS    (100 * MS)
+#define OOM_NS          (1000 * MS)
+#define SCAN_NS         (500 * MS)
+#define PROBE_FIRST_NS  (20 * MS)
+#define PROBE_LAST_NS   (30000 * MS)
+
+#define COST_SHARE 1000 /* one part in so many of a core */
+#define PROBES_MAX 256  /* new numbers asked one by one in a look */
+#define KEPT_OPEN  400  /* members with an open file; the soft limit on descriptors is often 1024 */
+
+/* ---- Members ---------------------------------------------------------------------------------- */
+
+static ul_watched *member(ul_watch *watch, int pid) {
+  for (size_t i = 0; i < watch->count; i++) {
+    if (watch->members[i].process.pid == pid && !watch->members[i].is_gone) {
+      return &watch->members[i];
+    }
+  }
+  return NULL;
+}
+
+static void add_member(ul_watch *watch, int pid, const ul_process_usage *usage, uint64_t now_ns) {
+  if (watch->count == watch->capacity) {
+    size_t      capacity = watch->capacity ? watch->capacity * 2 : 16;
+    ul_watched *grown = realloc(watch->members, capacity * sizeof *grown);
+    if (!grown) return; /* a member is not seen; the run goes on */
+    watch->members = grown;
+    watch->capacity = capacity;
+  }
+  ul_watched *new = &watch->members[watch->count++];
+  *new = (ul_watched){.usage = *usage,
+                      .probe_at_ns = now_ns + PROBE_FIRST_NS,
+                      .probe_wait_ns = PROBE_FIRST_NS};
+  ul_process_open(pid, watch->count <= KEPT_OPEN, &new->process);
+  watch->changed = true;
+}
+
+static void drop_gone(ul_watch *watch) {
+  size_t kept = 0;
+  for (size_t i = 0; i < watch->count; i++) {
+    if (watch->members[i].is_gone) {
+      ul_process_close(&watch->members[i].process);
+      watch->changed = true;
+    } else {
+      watch->members[kept++] = watch->members[i];
+    }
+  }
+  watch->count = kept;
+}
+
+void ul_watch_forget(ul_watch *watch, int pid) {
+  ul_watched *ended = member(watch, pid);
+  if (ended) ended->is_gone = true;
+  drop_gone(watch);
+}
+
+/* Makes `pid` a member if it belongs to the tree. */
+static void consider(int pid, void *arg) {
+  ul_watch        *watch = arg;
+  ul_process_usage usage;
+  if (pid == watch->own_pid || pid == watch->guard_pid || member(watch, pid)) return;
+  if (ul_process_usage_read(pid, &usage) < 0 || usage.is_thread || usage.is_zombie) return;
+  bool is_ours = pid == watch->root_pid || member(watch, usage.parent);
+  if (!is_ours && usage.parent == watch->own_pid) {
+    /* Adopted. Whoever replaced himself by us may have had children before: not of this run. */
+    is_ours = watch->count > 0 && usage.start >= watch->members[0].usage.start;
+  }
+  if (is_ours) add_member(watch, pid, &usage, ul_os_now_ns());
+}
+
+/* Goes through all processes until a pass adds nobody: a parent may come after its child. */
+static void scan_all(ul_watch *watch) {
+  size_t before;
+  int    passes = 0;
+  do {
+    before = watch->count;
+    ul_process_each(consider, watch);
+  } while (watch->count != before && ++passes < 8);
+}
+
+static void find_new(ul_watch *watch, uint64_t now_ns) {
+  int before = watch->newest_pid, newest = ul_process_newest(&watch->newest_fd);
+  if (newest >= 0 && newest == before) return;
+  int came = newest - before;
+  if (came < 0) came += watch->pid_max;
+  if (newest >= 0 && before >= 0 && came <= PROBES_MAX) {
+    for (int pid = before + 1; came > 0; came--, pid++) {
+      if (pid > watch->pid_max) pid = 1;
+      consider(pid, watch);
+    }
+  } else if (now_ns >= watch->scan_due_ns) {
+    scan_all(watch);
+    watch->scan_due_ns = now_ns + SCAN_NS;
+  } else {
+    return; /* the numbers since `before` are still to be looked at */
+  }
+  watch->newest_pid = newest;
+}
+
+void ul_watch_refresh(ul_watch *watch) {
+  watch->scan_due_ns = 0;
+  find_new(watch, ul_os_now_ns());
+  for (size_t i = 0; i < watch->count; i++) {
+    ul_process_usage usage;
+    ul_watched      *m = &watch->members[i];
+    if (ul_process_usage_read(m->process.pid, &usage) < 0 || usage.start != m->usage.start) {
+      m->is_gone = true;
+    }
+  }
+  drop_gone(watch);
+}
+
+/* ---- What is looked at ------------------------------------------------------------------------ */
+
+static uint64_t look_at_memory(ul_watch *watch) {
+  uint64_t total = 0;
+  for (size_t i = 0; i < watch->count; i++) {
+    ul_watched *m = &watch->members[i];
+    uint64_t    bytes = 0;
+    if (ul_process_rss(&m->process, &bytes) < 0) m->is_gone = true;
+    m->rss_bytes = bytes;
+    total += bytes;
+  }
+  drop_gone(watch);
+  return total;
+}
+
+static void look_at_usage(ul_watch *watch) {
+  uint64_t threads = 0;
+  for (size_t i = 0; i < watch->count; i++) {
+    ul_watched      *m = &watch->members[i];
+    ul_process_usage usage;
+    if (ul_process_usage_read(m->process.pid, &usage) < 0) continue;
+    if (usage.start != m->usage.start) { /* the number was given to somebody else */
+      m->is_gone = true;
+      continue;
+    }
+    m->usage = usage;
+    threads += usage.threads;
+  }
+  drop_gone(watch);
+  watch->threads_now = threads;
+  watch->threads_peak = UL_MAX(watch->threads_peak, threads);
+}
+
+/* The page of counters of one process; false when it cannot be had now. */
+static bool read_live(ul_watched *m, uint64_t *ret_bytes) {
+  for (int attempt = 0; attempt < 3; attempt++) {
+    ul_live_page page = {0};
+    uint64_t     after = 0;
+    if (ul_process_peek(m->process.pid, m->live_address, &page, sizeof page) < 0 ||
+        page.magic != UL_LIVE_MAGIC || page.pid != (uint64_t)m->process.pid ||
+        page.count <= UL_COUNTER_live_bytes) {
+      m->live_address = 0; /* another program by now, or a fork that has no page of its own yet */
+      return false;
+    }
+    uint64_t sequence_at = m->live_address + offsetof(ul_live_page, sequence);
+    if (ul_process_peek(m->process.pid, sequence_at, &after, sizeof after) == 0 &&
+        after == page.sequence && after % 2 == 0) {
+      *ret_bytes = page.value[UL_COUNTER_live_bytes];
+      return true;
+    }
+  }
+  *ret_bytes = m->live_bytes; /* written all the time: the last number will do */
+  return true;
+}
+
+static void look_for_page(ul_watched *m, uint64_t now_ns) {
+  if (now_ns < m->probe_at_ns || m->probe_wait_ns > PROBE_LAST_NS) return;
+  m->probe_wait_ns *= 3;
+  m->probe_at_ns = now_ns + m->probe_wait_ns;
+  if (ul_process_find_page(m->process.pid, UL_LIVE_NAME, &m->live_address) < 0) m->live_address = 0;
+}
+
+static void look_at_live(ul_watch *watch, uint64_t now_ns) {
+  uint64_t total = 0, resident = 0;
+  bool     any = false;
+  for (size_t i = 0; i < watch->count; i++) {
+    ul_watched *m = &watch->members[i];
+    if (m->live_address == 0) look_for_page(m, now_ns);
+    if (m->live_address == 0 || !read_live(m, &m->live_bytes)) continue;
+    any = true;
+    total += m->live_bytes;
+    resident += m->rss_bytes;
+  }
+  watch->live_now_bytes = total;
+  if (!any) return;
+  watch->live_seen = true;
+  if (total >= watch->live_bytes) {
+    watch->live_bytes = total;
+    watch->live_resident_bytes = resident;
+  }
+}
+
+static void look_at_pss(ul_watch *watch, uint64_t now_ns) {
+  uint64_t before_ns = ul_process_own_cpu_ns(), total = 0;
+  bool     any = false;
+  for (size_t i = 0; i < watch->count; i++) {
+    uint64_t bytes;
+    if (ul_process_pss(watch->members[i].process.pid, &bytes) < 0) continue;
+    total += bytes;
+    any = true;
+  }
+  uint64_t cost_ns = ul_process_own_cpu_ns() - before_ns;
+  watch->pss_due_ns = now_ns + UL_MAX(PSS_NS, cost_ns * COST_SHARE);
+  if (!any) return;
+  watch->pss_looks++;
+  watch->peak_pss_bytes = UL_MAX(watch->peak_pss_bytes, total);
+}
+
+/* ---- When ------------------------------------------------------------------------------------- */
+
+static void plan_next(ul_watch *watch, uint64_t now_ns, uint64_t cost_ns) {
+  uint64_t age_ns = now_ns - watch->start_ns;
+  uint64_t wait_ns = age_ns < 500 * MS    ? LOOK_FIRST_NS
+                     : age_ns < 2000 * MS ? LOOK_EARLY_NS
+                                          : LOOK_NS;
+  watch->look_cost_ns += (cost_ns - watch->look_cost_ns) / 8;
+  if (wait_ns == LOOK_NS) {
+    wait_ns = UL_MAX(wait_ns, watch->look_cost_ns * COST_SHARE);
+  }
+  watch->next_ns = now_ns + UL_MIN(wait_ns, LOOK_SLOWEST_NS);
+}
+
+uint64_t ul_watch_wait_ns(const ul_watch *watch, uint64_t now_ns) {
+  return now_ns >= watch->next_ns ? 0 : watch->next_ns - now_ns;
+}
+
+void ul_watch_tick(ul_watch *watch, uint64_t now_ns) {
+  if (now_ns < watch->next_ns) return;
+  uint64_t before_ns = ul_process_own_cpu_ns();
+  find_new(watch, now_ns);
+  uint64_t bytes = look_at_memory(watch);
+  watch->processes_peak = UL_MAX(watch->processes_peak, watch->count);
+  /* Nothing resident: the program is at its very end, which is not a low of its life. */
+  if (bytes > 0) ul_figures_add(&watch->figures, now_ns - watch->start_ns, bytes);
+  uint64_t look_ns = ul_process_own_cpu_ns() - before_ns;
+  if (now_ns >= watch->usage_due_ns) {
+    look_at_usage(watch);
+    if (watch->reads_live) look_at_live(watch, now_ns);
+    watch->usage_due_ns = now_ns + UL_MAX(USAGE_NS, look_ns * COST_SHARE);
+  }
+  if (now_ns >= watch->oom_due_ns) {
+    ul_oom_watch_look(&watch->oom, watch->root_pid);
+    watch->oom_due_ns = now_ns + OOM_NS;
+  }
+  if (now_ns >= watch->pss_due_ns) look_at_pss(watch, now_ns);
+  plan_next(watch, now_ns, look_ns);
+}
+
+/* ---- From start to end ------------------------------------------------------------------------ */
+
+int ul_watch_init(ul_watch *ret_watch, int root_pid, int guard_pid, bool reads_live,
+                  uint64_t budget_bytes, uint64_t start_ns) {
+  ul_watch *watch = ret_watch;
+  memset(watch, 0, sizeof *watch);
+  watch->root_pid = root_pid;
+  watch->own_pid = (int)getpid();
+  watch->guard_pid = guard_pid;
+  watch->reads_live = reads_live;
+  watch->newest_fd = -1;
+  watch->newest_pid = ul_process_newest(&watch->newest_fd);
+  watch->pid_max = ul_process_pid_max();
+  watch->start_ns = start_ns;
+  watch->pss_due_ns = start_ns + PSS_FIRST_NS;
+  watch->oom_due_ns = start_ns + OOM_FIRST_NS;
+  ul_figures_init(&watch->figures, budget_bytes);
+  ul_oom_watch_init(&watch->oom, root_pid);
+  consider(root_pid, watch);
+  if (watch->newest_pid != root_pid) scan_all(watch); /* it was quick to have children */
+  return 0;
+}
+
+void ul_watch_done(ul_watch *watch) {
+  for (size_t i = 0; i < watch->count; i++) ul_process_close(&watch->members[i].process);
+  free(watch->members);
+  if (watch->newest_fd >= 0) close(watch->newest_fd);
+  watch->members = NULL;
+  watch->count = 0;
+}
+
+void ul_watch_running_totals(const ul_watch *watch, ul_watch_totals *ret_totals) {
+  ul_watch_totals totals = {0};
+  for (size_t i = 0; i < watch->count; i++) {
+    const ul_process_usage *usage = &watch->members[i].usage;
+    totals.minor_faults += usage->minor_faults + usage->waited_minor_faults;
+    totals.major_faults += usage->major_faults + usage->waited_major_faults;
+    totals.user_ns += usage->user_ns + usage->waited_user_ns;
+    totals.system_ns += usage->system_ns + usage->waited_system_ns;
+  }
+  *ret_totals = totals;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* pages.c: os/pages.h on Linux.
+ *
+ *     reserve   mmap PROT_NONE, NORESERVE     not charged, not in core dumps
+ *     commit    mprotect READ|WRITE           neighbours merge into one mapping
+ *     release   madvise DONTNEED              at once: MADV_FREE would leave freed memory in RSS
+ *     move      mremap DONTUNMAP (5.7)        the hole keeps its mapping, so nobody can slip in
+ */
+#include "os/pages.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+#if ULLAGE_INVARIANTS >= 1
+#define FAULT(call) (ul_os_fault_hook && ul_os_fault_hook(call))
+#else
+#define FAULT(call) 0
+#endif
+
+size_t ul_os_page_bytes(void) {
+  size_t real_bytes = (size_t)sysconf(_SC_PAGESIZE);
+  return real_bytes > ULLAGE_OS_PAGE_BYTES ? real_bytes : (size_t)ULLAGE_OS_PAGE_BYTES;
+}
+
+void *ul_os_reserve(size_t bytes) {
+  if (FAULT(UL_OS_CALL_RESERVE)) return NULL;
+  int   saved_errno = errno;
+  void *start = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  errno = saved_errno;
+  return start == MAP_FAILED ? NULL : start;
+}
+
+size_t ul_os_reserve_limit(void) {
+  struct rlimit limit;
+  int           saved_errno = errno;
+  int           failed = getrlimit(RLIMIT_AS, &limit);
+  errno = saved_errno;
+  if (failed || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+  /* The program's own mappings (stacks, libraries, files) need the rest. */
+  return (size_t)limit.rlim_cur / 4 * 3;
+}
+
+int ul_os_commit(void *start, size_t bytes) {
+  if (FAULT(UL_OS_CALL_COMMIT)) return -UL_E_NOMEM;
+  int saved_errno = errno;
+  int failed = mprotect(start, bytes, PROT_READ | PROT_WRITE);
+  errno = saved_errno;
+  return failed ? -UL_E_NOMEM : 0;
+}
+
+int ul_os_release(void *start, size_t bytes) {
+  if (FAULT(UL_OS_CALL_RELEASE)) return -UL_E_SYSTEM;
+  int saved_errno = errno;
+  int failed;
+  do {
+    failed = madvise(start, bytes, MADV_DONTNEED);
+  } while (failed && errno == EAGAIN);
+  errno = saved_errno;
+  return failed ? -UL_E_SYSTEM : 0;
+}
+
+int ul_os_move(void *to, void *from, size_t bytes) {
+  if (FAULT(UL_OS_CALL_MOVE)) return -UL_E_SYSTEM;
+  int   saved_errno = errno;
+  void *at = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+  errno = saved_errno;
+  return at == to ? 0 : -UL_E_SYSTEM;
+}
+
+void ul_os_no_huge_pages(void *start, size_t bytes) {
+  int saved_errno = errno;
+  (void)madvise(start, bytes, MADV_NOHUGEPAGE); /* EINVAL: a kernel without huge pages */
+  errno = saved_errno;
+}

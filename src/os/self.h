@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* self.h: what the inside needs to know of its own process and thread. */
+#ifndef UL_OS_SELF_H
+#define UL_OS_SELF_H
+
+#include "base/base.h"
+
+/* Sixteen random bytes of the kernel's, folded to eight; nonzero. Context: any. */
+uint64_t ul_os_random_key(void);
+
+/* Did privileges change at exec (setuid)? Then the environment is not to be trusted. */
+bool ul_os_is_secure(void);
+
+/* Monotonic clock, nanoseconds. */
+uint64_t ul_os_now_ns(void);
+
+/* Physical memory of the machine, bytes; 0 when unknown. */
+uint64_t ul_os_memory_bytes(void);
+
+uint64_t ul_os_pid(void);
+
+/* Value of an environment variable, NULL when unset or when the environment is not there yet. */
+const char *ul_os_environment(const char *name);
+
+/* Starts a detached thread with a small stack and all signals blocked. 0 or -UL_E_SYSTEM.
+ * May allocate, so the caller holds no lock of the heap. */
+UL_MUST_USE int ul_os_thread_start(void (*run)(void *arg), void *arg, const char *name);
+
+/* Is the calling thread the only one of the process that still runs (the first thread may have
+ * ended before the process)? Reads /proc: microseconds. */
+bool ul_os_thread_is_last(void);
+
+/* A page shared with readers outside, named in /proc/PID/maps; a forked child does not have it.
+ * NULL when the system cannot. */
+void *ul_os_shared_page(const char *name, size_t bytes);
+void  ul_os_shared_page_drop(void *page, size_t bytes);
+
+#endif

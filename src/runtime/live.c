@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* live.c: see runtime/live.h. */
+#include "runtime/live.h"
+
+#include "os/self.h"
+#include "runtime/runtime.h"
+
+static void write_page(ul_live_page *page) {
+  ullage_stats_t stats;
+  ul_runtime_stats(&stats);
+  __atomic_store_n(&page->sequence, page->sequence + 1, __ATOMIC_RELAXED);
+  __atomic_thread_fence(__ATOMIC_RELEASE);
+#define UL_COUNTER(name, unit, help) ul_store(&page->value[UL_COUNTER_##name], stats.name);
+#include "wire/counters.def"
+#undef UL_COUNTER
+  ul_store(&page->updated_ns, ul_os_now_ns());
+  ul_store_release(&page->sequence, page->sequence + 1);
+}
+
+void ul_live_update(ul_live *live) {
+  if (!ul_lock_try(&live->lock)) return; /* somebody is writing just now */
+  ul_live_page *page = live->page;
+  if (!page) page = ul_os_shared_page(UL_LIVE_NAME, sizeof *page);
+  if (page) {
+    bool is_new = page->magic != UL_LIVE_MAGIC;
+    write_page(page);
+    if (is_new) {
+      page->version = UL_LIVE_VERSION;
+      page->count = UL_COUNTER_COUNT;
+      page->pid = ul_os_pid();
+      ul_store_release(&page->magic, UL_LIVE_MAGIC);
+    }
+    live->page = page;
+  }
+  ul_lock_drop(&live->lock);
+}
+
+void ul_live_forget(ul_live *live) {
+  live->page = NULL;
+  ul_lock_reset(&live->lock);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime.c: see runtime.h. */
+#include "runtime/runtime.h"
+
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "os/fatal.h"
+#include "os/pages.h"
+#include "os/self.h"
+#include "runtime/summary.h"
+
+/* Address space to ask for: more than any machine of today has memory, and than sparse programs
+ * touch. Sanitizers shadow what is mapped and want less. */
+#ifdef ULLAGE_SANITIZED
+#define RESERVE_BYTES ((size_t)64 << 30)
+#else
+#define RESERVE_BYTES ((size_t)1 << 40)
+#endif
+
+/* A thread's key destructor is called in up to four rounds. Others' destructors allocate, so the
+ * cache is given up in the last. */
+#define LAST_ROUND ((uintptr_t)4)
+
+ul_runtime ul_runtime_self;
+
+static void thread_ends(void *round) {
+  ul_runtime *runtime = &ul_runtime_self;
+  if ((uintptr_t)round < LAST_ROUND) {
+    pthread_setspecific((pthread_key_t)runtime->thread_key, (void *)((uintptr_t)round + 1));
+    return;
+  }
+  ul_mcache_destroy(&runtime->heap);
+  if ((uint64_t)syscall(SYS_gettid) == ul_os_pid()) ul_store(&runtime->main_is_gone, true);
+  if (ul_load(&runtime->main_is_gone)) ul_agent_wake(&runtime->agent);
+}
+
+static int start(ul_runtime *runtime) {
+  int error = 0;
+  ul_lock_take(&runtime->start_lock);
+  if (runtime->state != UL_RUNTIME_READY) {
+    error = ul_heap_init(&runtime->heap, RESERVE_BYTES, ul_os_random_key());
+    if (!error) {
+      pthread_key_t key;
+      runtime->has_thread_key = pthread_key_create(&key, thread_ends) == 0;
+      runtime->thread_key = (uint32_t)key;
+      ul_store_release(&runtime->state, (uint32_t)UL_RUNTIME_READY);
+    }
+  }
+  ul_lock_drop(&runtime->start_lock);
+  return error;
+}
+
+int ul_runtime_enter(void) {
+  ul_runtime *runtime = &ul_runtime_self;
+  if (UL_UNLIKELY(ul_load_acquire(&runtime->state) != UL_RUNTIME_READY)) {
+    int error = start(runtime);
+    if (error) return error;
+  }
+  if (UL_UNLIKELY(ul_mcache_current == &ul_mcache_none && runtime->has_thread_key)) {
+    ul_mcache_adopt_orphans(&runtime->heap);
+    ul_mcache_create(&runtime->heap);
+    /* May allocate; the thread has a cache by now, so it does not come back here. */
+    if (ul_mcache_is_real(ul_mcache_current) &&
+        pthread_setspecific((pthread_key_t)runtime->thread_key, (void *)1) != 0) {
+      ul_mcache_destroy(&runtime->heap); /* nobody would give it up at the thread's end */
+    }
+  }
+  return 0;
+}
+
+static void fork_before(void) {
+  ul_lock_take(&ul_runtime_self.start_lock);
+  ul_heap_fork_before(&ul_runtime_self.heap);
+}
+
+static void fork_parent(void) {
+  ul_heap_fork_parent(&ul_runtime_self.heap);
+  ul_lock_drop(&ul_runtime_self.start_lock);
+}
+
+static void fork_child(void) {
+  ul_runtime *runtime = &ul_runtime_self;
+  ul_heap_fork_child(&runtime->heap);
+  ul_lock_reset(&runtime->start_lock);
+  ul_agent_forget(&runtime->agent);
+  ul_live_forget(&runtime->live);
+  runtime->main_is_gone = false;
+}
+
+static void heap_grown(ul_heap *heap, uint64_t committed_bytes) {
+  ul_runtime *runtime = &ul_runtime_self;
+  (void)heap;
+  if (!runtime->constructed) return;
+  if (committed_bytes >= UL_AGENT_FROM_BYTES) ul_agent_start(&runtime->agent);
+  if (runtime->options.LIVE) ul_live_update(&runtime->live);
+}
+
+static void heap_freed(ul_heap *heap) {
+  if (ul_agent_freed(&ul_runtime_self.agent)) ul_store(&heap->hooks.grown_pending, true);
+}
+
+__attribute__((constructor(101))) static void construct(void) {
+  ul_runtime *runtime = &ul_runtime_self;
+  if (ul_runtime_enter() != 0) return; /* malloc will say ENOMEM */
+  ul_options_read(&runtime->options);
+  ul_store(&runtime->budget_bytes, runtime->options.BUDGET);
+  runtime->heap.return_memory = runtime->options.RELEASE != 0;
+  pthread_atfork(fork_before, fork_parent, fork_child);
+  runtime->heap.hooks.grown = heap_grown;
+  runtime->heap.hooks.freed = heap_freed;
+  runtime->constructed = true;
+  if (runtime->options.LIVE) ul_live_update(&runtime->live);
+  heap_grown(&runtime->heap, runtime->heap.committed_pages << UL_PAGE_SHIFT);
+}
+
+__attribute__((destructor(101))) static void destruct(void) {
+  ul_runtime *runtime = &ul_runtime_self;
+  if (runtime->options.LIVE) ul_live_update(&runtime->live);
+  if (runtime->options.STATS) ul_summary_print();
+}
+
+static void add_central(ul_mcentral *central, ullage_stats_t *stats) {
+  if (!ul_load_acquire(&central->in_use)) return;
+  ul_lock_take(&central->lock);
+  uint64_t cached = central->transfer_count;
+  stats->live_objects += central->live_objects - cached;
+  stats->live_bytes += (central->live_objects - cached) * central->object_bytes;
+  stats->cached_bytes += cached * central->object_bytes;
+  ul_lock_drop(&central->lock);
+}
+
+void ul_runtime_stats(ullage_stats_t *ret_stats) {
+  ul_heap       *heap = &ul_runtime_self.heap;
+  ullage_stats_t stats = {0};
+  uint64_t       cached_objects;
+  for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) add_central(&heap->central[c], &stats);
+  ul_heap_add_zones(heap, &stats.live_objects, &stats.live_bytes);
+  uint64_t cached_bytes = ul_mcache_total_bytes(heap, &cached_objects);
+  stats.live_objects -= UL_MIN(cached_objects, stats.live_objects);
+  stats.live_bytes -= UL_MIN(cached_bytes, stats.live_bytes);
+  stats.cached_bytes += cached_bytes;
+
+  ul_lock_take(&heap->pages.lock);
+  stats.live_objects += heap->pages.large_objects;
+  stats.live_bytes += heap->pages.large_bytes;
+  stats.committed_bytes = (uint64_t)heap->committed_pages << UL_PAGE_SHIFT;
+  stats.metadata_bytes = heap->tables_bytes;
+  ul_lock_drop(&heap->pages.lock);
+  uint64_t used = stats.live_bytes + stats.cached_bytes;
+  stats.free_bytes = stats.committed_bytes > used ? stats.committed_bytes - used : 0;
+  stats.resident_bytes = ul_load(&heap->resident_leaves) << UL_LEAF_SHIFT;
+  stats.peak_bytes = ul_load(&heap->peak_leaves) << UL_LEAF_SHIFT;
+  stats.returned_bytes = ul_load(&heap->returned_bytes);
+  stats.metadata_bytes += ul_load(&heap->meta.used_bytes) + sizeof ul_runtime_self;
+  stats.budget_bytes = ul_load(&ul_runtime_self.budget_bytes);
+  stats.threads = ul_load(&heap->caches.count);
+  *ret_stats = stats;
+}
