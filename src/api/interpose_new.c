@@ -28,12 +28,30 @@ static bool call_handler(void) {
   return true;
 }
 
+/* A handler may throw, which nothrow new must turn into NULL. Only C++ can catch: the runtime's own
+ * nothrow new does, around a call of the plain one, which is ours. */
+typedef void *(*nothrow_new)(size_t size, const void *tag);
+typedef void *(*nothrow_new_aligned)(size_t size, size_t alignment, const void *tag);
+UL_WEAK void *dlsym(void *handle, const char *name);
+
+static UL_COLD void *new_nothrow_slow(size_t size, size_t alignment) {
+  static const char tag;
+  const char *name = alignment ? "_ZnwmSt11align_val_tRKSt9nothrow_t" : "_ZnwmRKSt9nothrow_t";
+  void       *catching = dlsym ? dlsym((void *)-1l /* RTLD_NEXT */, name) : NULL;
+  if (!catching) return NULL;
+  return alignment ? ((nothrow_new_aligned)catching)(size, alignment, &tag)
+                   : ((nothrow_new)catching)(size, &tag);
+}
+
 static UL_COLD void *new_slow(size_t size, size_t alignment, bool nothrow) {
   for (;;) {
     void *object = alignment ? ul_api_aligned(alignment, size) : ul_api_malloc(size);
     if (object) return object;
+    if (nothrow) {
+      bool has_handler = _ZSt15get_new_handlerv && _ZSt15get_new_handlerv();
+      return has_handler ? new_nothrow_slow(size, alignment) : NULL;
+    }
     if (call_handler()) continue;
-    if (nothrow) return NULL;
     if (_ZSt17__throw_bad_allocv) _ZSt17__throw_bad_allocv();
     ul_fatal("operator new: out of memory, and no C++ runtime to throw std::bad_alloc");
   }

@@ -26,13 +26,23 @@ static void *small_of_class(ul_heap *heap, unsigned size_class) {
   return object ? object : ul_mcache_refill(heap, size_class);
 }
 
-static void *allocate(size_t size, bool zero) {
-  ul_heap *heap = &ul_runtime_self.heap;
-  if (UL_UNLIKELY(size > SIZE_LIMIT || ul_runtime_enter() != 0)) return NULL;
+static void *try_allocate(ul_heap *heap, size_t size, bool zero) {
   if (size > UL_SMALL_MAX_BYTES) return ul_large_alloc(heap, size, 1, zero);
   void *object = small_of_class(heap, ul_size_class(&heap->sizes, size));
   if (object && zero) memset(object, 0, size);
   return object;
+}
+
+/* Before it says no, the heap takes back what lies in the caller's cache and in the transfer stacks:
+ * where address space is limited those objects keep whole spans from becoming one free run. */
+static void *allocate(size_t size, bool zero) {
+  ul_heap *heap = &ul_runtime_self.heap;
+  if (UL_UNLIKELY(size > SIZE_LIMIT || ul_runtime_enter() != 0)) return NULL;
+  void *object = try_allocate(heap, size, zero);
+  if (UL_LIKELY(object != NULL)) return object;
+  if (size > heap->reserved_pages << UL_PAGE_SHIFT) return NULL;
+  ul_scavenge_all(heap);
+  return try_allocate(heap, size, zero);
 }
 
 UL_NOINLINE void *ul_api_malloc_slow(size_t size) {
@@ -68,6 +78,7 @@ UL_NOINLINE void ul_api_free_slow(void *object) {
   ul_object found = ul_object_expect(heap, object, "free");
   if (ul_runtime_enter() != 0) return;
   free_checked(heap, &found, object);
+  ul_hooks_run(heap);
 }
 
 void *ul_api_calloc(size_t count, size_t size) {

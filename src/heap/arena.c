@@ -62,12 +62,13 @@ int ul_heap_init(ul_heap *heap, size_t reserve_bytes, uint64_t key) {
 
   heap->os_page_bytes = ul_os_page_bytes();
   if (bytes > limit) bytes = limit / 16 * 15;
-  for (; bytes >= RESERVE_LEAST && !start; bytes = start ? bytes : bytes / 2) {
-    size_t pages = bytes / UL_PAGE_BYTES;
+  for (;;) { /* an eighth less each time: part of a limit is in use already */
     /* Room for the tables, and for aligning each part. */
-    start = ul_os_reserve(lay_out(heap, 0, pages) + ALIGN_BYTES + UL_PAGE_BYTES);
+    start = ul_os_reserve(lay_out(heap, 0, bytes / UL_PAGE_BYTES) + ALIGN_BYTES + UL_PAGE_BYTES);
+    if (start) break;
+    bytes -= bytes / 8;
+    if (bytes < RESERVE_LEAST) return -UL_E_NOMEM;
   }
-  if (!start) return -UL_E_NOMEM;
   lay_out(heap, (uintptr_t)start, bytes / UL_PAGE_BYTES);
   ul_os_no_huge_pages((void *)ul_round_up((uintptr_t)start, heap->os_page_bytes),
                       bytes / UL_PAGE_BYTES * UL_PAGE_BYTES);

@@ -95,7 +95,7 @@ uint32_t ul_mspan_activate(ul_heap *heap, ul_mspan *span);
  * that still have memory; marks them BUSY and lists them (leaf numbers, ascending; room for
  * UL_MSPAN_LEAVES_MAX). Returns how many. Context: locked(central). */
 uint32_t ul_mspan_park(ul_heap *heap, ul_mspan *span, uint32_t *ret_leaves, uint32_t most);
-#define UL_MSPAN_LEAVES_MAX 256
+#define UL_MSPAN_LEAVES_MAX 64
 
 /* Is the object allocated, by the allocation bits? (A cached one is.) Context: locked(central). */
 bool ul_mspan_is_allocated(const ul_heap *heap, const ul_mspan *span, uint32_t index);

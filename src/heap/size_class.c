@@ -27,9 +27,7 @@ uint32_t ul_size_class_bytes(unsigned size_class) {
 
 uint32_t ul_size_class_span_bytes(unsigned size_class) {
   uint32_t bytes = ul_size_class_bytes(size_class);
-  if (bytes <= 1024) return 64 * 1024;
-  if (bytes <= 4096) return 256 * 1024;
-  return 1024 * 1024;
+  return bytes <= 1024 ? 64 * 1024 : 256 * 1024;
 }
 
 size_t ul_size_step_bytes(size_t step) {

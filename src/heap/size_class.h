@@ -65,8 +65,8 @@ size_t ul_size_step_bytes(size_t step);
 /* Bytes of an object of this class. UL_CLASS_FIRST <= size_class < UL_CLASS_END. */
 uint32_t ul_size_class_bytes(unsigned size_class);
 
-/* Bytes of a span of this class: a power of two, at least 64 KiB, large enough that what is left
- * over at its end is at most 1/64 of it or whole leaves that are never touched. */
+/* Bytes of a span of this class: a power of two, at least a page. Up to 1 KiB what is left over at
+ * the end is below 1/64; above, most of it is leaves that are never touched. */
 uint32_t ul_size_class_span_bytes(unsigned size_class);
 
 /* The smallest class, enabled or not, of at least `size` bytes and a multiple of `alignment`. */

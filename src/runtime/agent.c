@@ -6,8 +6,10 @@
 #include "os/self.h"
 #include "runtime/runtime.h"
 
-/* A look may take at most a twentieth of the time until the next. */
-#define PAUSE_PER_LOOK 20
+/* A look takes at most a tenth of the time; but one that gave back much, and so took long, must not
+ * put the next off for longer than people wait. */
+#define PAUSE_PER_LOOK 10
+#define PAUSE_NS_MOST  ((uint64_t)500 * 1000000)
 /* While there is someone to watch for (a reader of the page, threads that outlive main). */
 #define WATCH_NS ((uint64_t)250 * 1000000)
 /* A forked child that spilled this often is worth an agent; most exec or end before. */
@@ -51,7 +53,7 @@ static void run(void *arg) {
     if (runtime->heap.return_memory) ul_scavenge_idle(&runtime->heap, &more);
     ul_live_update(&runtime->live);
     uint64_t took_ns = ul_os_now_ns() - begin_ns;
-    pause_ns(agent, UL_MAX(delay_ns, took_ns * PAUSE_PER_LOOK));
+    pause_ns(agent, UL_MAX(delay_ns, UL_MIN(took_ns * PAUSE_PER_LOOK, PAUSE_NS_MOST)));
   }
   ul_store(&agent->state, (uint32_t)UL_AGENT_ENDED);
 }

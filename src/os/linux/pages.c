@@ -45,7 +45,8 @@ size_t ul_os_reserve_limit(void) {
   errno = saved_errno;
   if (failed || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
   /* The program's own mappings (stacks, libraries, files) need the rest. */
-  return (size_t)limit.rlim_cur / 4 * 3;
+  size_t rest = UL_MAX((size_t)limit.rlim_cur / 8, 32 * UL_MIB);
+  return limit.rlim_cur > 2 * rest ? (size_t)limit.rlim_cur - rest : (size_t)limit.rlim_cur / 2;
 }
 
 int ul_os_commit(void *start, size_t bytes) {
