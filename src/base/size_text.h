@@ -15,8 +15,8 @@
 #include "base/base.h"
 
 /* What every complaint about a SIZE ends with. */
-#define UL_SIZE_HOW                                                                                \
-  "a size is a number and a unit: 1500M (powers of 1000: k M G T) or 1.5Gi (powers of 1024: "      \
+#define UL_SIZE_HOW                                                                           \
+  "a size is a number and a unit: 1500M (powers of 1000: k M G T) or 1.5Gi (powers of 1024: " \
   "Ki Mi Gi Ti); without a unit it is bytes"
 
 /* Reads a SIZE. A part of a byte is dropped.

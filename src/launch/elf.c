@@ -120,8 +120,7 @@ static int read_segments(struct elf *elf, ul_elf_facts *facts) {
   for (uint64_t i = 0; i < count; i++) {
     struct segment *s = &elf->segments[elf->segment_count];
     uint64_t        at = place(table, i, size);
-    if (field(elf, at, 4, &s->type) < 0 ||
-        field(elf, place(at, l->p_flags, 1), 4, &s->flags) < 0 ||
+    if (field(elf, at, 4, &s->type) < 0 || field(elf, place(at, l->p_flags, 1), 4, &s->flags) < 0 ||
         field(elf, place(at, l->p_offset, 1), l->wide, &s->offset) < 0 ||
         field(elf, place(at, l->p_vaddr, 1), l->wide, &s->address) < 0 ||
         field(elf, place(at, l->p_filesz, 1), l->wide, &s->bytes) < 0) {
@@ -151,10 +150,10 @@ static bool file_offset(const struct elf *elf, uint64_t address, uint64_t *ret) 
 /* What the name of a needed library says. */
 static unsigned library_mark(const char *name) {
   static const struct needle prefixes[] = {
-    {"libjli.so", UL_ELF_JVM},       {"libjvm.so", UL_ELF_JVM},
-    {"libnode.so", UL_ELF_NODE},     {"libpython", UL_ELF_PYTHON},
-    {"libasan.so", UL_ELF_SANITIZER}, {"libtsan.so", UL_ELF_SANITIZER},
-    {"liblsan.so", UL_ELF_SANITIZER}, {"libclang_rt.", UL_ELF_SANITIZER},
+      {"libjli.so", UL_ELF_JVM},        {"libjvm.so", UL_ELF_JVM},
+      {"libnode.so", UL_ELF_NODE},      {"libpython", UL_ELF_PYTHON},
+      {"libasan.so", UL_ELF_SANITIZER}, {"libtsan.so", UL_ELF_SANITIZER},
+      {"liblsan.so", UL_ELF_SANITIZER}, {"libclang_rt.", UL_ELF_SANITIZER},
   };
   for (size_t i = 0; i < UL_ARRAY_LEN(prefixes); i++) {
     if (strncmp(name, prefixes[i].text, strlen(prefixes[i].text)) == 0) return prefixes[i].mark;
@@ -164,9 +163,9 @@ static unsigned library_mark(const char *name) {
 
 /* The names that a runtime linked into the program itself offers to its extensions. */
 static const struct needle offered_names[] = {
-  {"napi_module_register", UL_ELF_NODE}, {"Py_BytesMain", UL_ELF_PYTHON},
-  {"Py_RunMain", UL_ELF_PYTHON},         {"__asan_init", UL_ELF_SANITIZER},
-  {"__tsan_init", UL_ELF_SANITIZER},     {"__msan_init", UL_ELF_SANITIZER},
+    {"napi_module_register", UL_ELF_NODE}, {"Py_BytesMain", UL_ELF_PYTHON},
+    {"Py_RunMain", UL_ELF_PYTHON},         {"__asan_init", UL_ELF_SANITIZER},
+    {"__tsan_init", UL_ELF_SANITIZER},     {"__msan_init", UL_ELF_SANITIZER},
 };
 
 static void read_dynamic(struct elf *elf, const struct segment *dynamic, ul_elf_facts *facts) {

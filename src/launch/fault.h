@@ -19,6 +19,6 @@ typedef struct ul_fault {
 
 /* Returns -UL_E_SYSTEM, so that a caller can return ul_fault_set(…). */
 int ul_fault_set(ul_fault *fault, int exit_code, const char *format, ...)
-  __attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 #endif

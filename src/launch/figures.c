@@ -68,6 +68,9 @@ static void remember(ul_figures *figures, uint64_t at_ns, uint64_t bytes) {
 }
 
 void ul_figures_add(ul_figures *figures, uint64_t at_ns, uint64_t bytes) {
+  /* A low that one look alone saw is the moment of an exec, when a program has let go of its memory
+   * and the next has not begun. */
+  uint64_t low = figures->samples ? UL_MAX(bytes, figures->now_bytes) : bytes;
   if (at_ns < figures->last_at_ns) at_ns = figures->last_at_ns;
   weigh(figures, bytes, at_ns - figures->last_at_ns);
   figures->samples++;
@@ -83,9 +86,9 @@ void ul_figures_add(ul_figures *figures, uint64_t at_ns, uint64_t bytes) {
   if (at_ns < UL_FIGURES_STARTUP_NS) {
     size_t bin = (size_t)(at_ns / BIN_NS);
     figures->bin_highest[bin] = UL_MAX(figures->bin_highest[bin], bytes);
-    figures->bin_lowest[bin] = UL_MIN(figures->bin_lowest[bin], bytes);
+    figures->bin_lowest[bin] = UL_MIN(figures->bin_lowest[bin], low);
   } else {
-    figures->later_lowest = UL_MIN(figures->later_lowest, bytes);
+    figures->later_lowest = UL_MIN(figures->later_lowest, low);
   }
   remember(figures, at_ns, bytes);
 }

@@ -5,7 +5,7 @@
  * since the one before, so samples may come at any distance.
  *
  *     start-up   the first 5 s, or the first tenth of the run where that is shorter
- *     floor      the lowest after start-up
+ *     floor      the lowest after start-up that lasted for two looks
  *     p99        99 % of the time at or below; within 0.4 % (buckets of 1/256 of a power of two),
  *                never above the peak
  *     growth     slope over the last 5 s or so

@@ -21,10 +21,10 @@
 /* Beside the command: the build tree. Otherwise as installed: bin/ and lib/, lib64/ or Debian's
  * lib/<machine>/. The name with the version is the one that programs need. */
 static const char *const library_places[] = {
-  "%s/libullage.so." TEXT_OF(ULLAGE_VERSION_MAJOR),
-  "%s/../lib/libullage.so." TEXT_OF(ULLAGE_VERSION_MAJOR),
-  "%s/../lib64/libullage.so." TEXT_OF(ULLAGE_VERSION_MAJOR),
-  "%s/../lib/*/libullage.so." TEXT_OF(ULLAGE_VERSION_MAJOR),
+    "%s/libullage.so." TEXT_OF(ULLAGE_VERSION_MAJOR),
+    "%s/../lib/libullage.so." TEXT_OF(ULLAGE_VERSION_MAJOR),
+    "%s/../lib64/libullage.so." TEXT_OF(ULLAGE_VERSION_MAJOR),
+    "%s/../lib/*/libullage.so." TEXT_OF(ULLAGE_VERSION_MAJOR),
 };
 
 bool ul_plan_find_library(const char *command_path, char ret_path[PATH_MAX]) {
@@ -126,22 +126,20 @@ static const char *base_name(const char *path) {
 static const char *why_not(const ul_program *program, const ul_plan *plan) {
   switch (program->preload) {
   case UL_PRELOAD_YES:
-    return plan->library[0] ? "the library's path has a space or a colon, which LD_PRELOAD cannot hold"
-                            : "libullage.so was not found beside this command";
-  case UL_PRELOAD_SECURE:
-    return "it raises its privileges, so preloading is ignored";
-  case UL_PRELOAD_OTHER_MACHINE:
-    return "it is for another machine than libullage";
-  case UL_PRELOAD_OTHER_LIBC:
-    return "it does not use glibc";
-  case UL_PRELOAD_SANITIZER:
-    return "a sanitizer brings its own malloc";
-  case UL_PRELOAD_NOT_THIS_RUNTIME:
-    break;
+    return plan->library[0]
+               ? "the library's path has a space or a colon, which LD_PRELOAD cannot hold"
+               : "libullage.so was not found beside this command";
+  case UL_PRELOAD_SECURE: return "it raises its privileges, so preloading is ignored";
+  case UL_PRELOAD_OTHER_MACHINE: return "it is for another machine than libullage";
+  case UL_PRELOAD_OTHER_LIBC: return "it does not use glibc";
+  case UL_PRELOAD_SANITIZER: return "a sanitizer brings its own malloc";
+  case UL_PRELOAD_NOT_THIS_RUNTIME: break;
   }
   if (program->runtime == UL_RUNTIME_UNKNOWN) return "its file tells nothing";
-  if (program->is_static) return "static programs cannot be preloaded";
-  return "its runtime manages its own memory";
+  if (program->runtime != UL_RUNTIME_NATIVE && program->runtime != UL_RUNTIME_PYTHON) {
+    return "its runtime manages its own memory";
+  }
+  return "static programs cannot be preloaded";
 }
 
 static void make_sentence(const ul_program *program, const char *name, const char *python_malloc,
@@ -150,10 +148,13 @@ static void make_sentence(const ul_program *program, const char *name, const cha
   const char *title = ul_runtime_title(program->runtime);
   snprintf(what, sizeof what, "%s%s", title,
            program->runtime == UL_RUNTIME_NATIVE || program->runtime == UL_RUNTIME_GO
-             ? (program->is_static ? ", static" : ", dynamic")
-             : "");
-  if (program->is_script) {
-    snprintf(by, sizeof by, "script, run by %.255s (%s)", base_name(program->interpreter), what);
+               ? (program->is_static ? ", static" : ", dynamic")
+               : "");
+  const char *interpreter = base_name(program->interpreter);
+  if (program->is_script && program->is_python_wrapper) {
+    snprintf(by, sizeof by, "script, run by %.255s, for Python", interpreter);
+  } else if (program->is_script) {
+    snprintf(by, sizeof by, "script, run by %.255s (%s)", interpreter, what);
   }
   if (plan->preloaded && program->runtime == UL_RUNTIME_PYTHON) {
     if (!python_malloc) {

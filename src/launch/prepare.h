@@ -25,7 +25,7 @@ typedef struct ul_plan {
  * Fails only when memory is short: 0 or -UL_E_NOMEM. */
 UL_MUST_USE int ul_plan_make(const ul_program *program, char **arguments, char **environment,
                              uint64_t budget_bytes, const char *mark, ul_plan *ret_plan);
-void ul_plan_done(ul_plan *plan);
+void            ul_plan_done(ul_plan *plan);
 
 /* Looks for libullage.so relative to the command at `command_path`. False: there is none. */
 bool ul_plan_find_library(const char *command_path, char ret_path[PATH_MAX]);

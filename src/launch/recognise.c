@@ -82,8 +82,8 @@ static int explain_missing(const char *name, int error, ul_fault *fault) {
                         name);
   }
   if (error == EISDIR) {
-    return ul_fault_set(fault, UL_EXIT_NOT_EXECUTABLE,
-                        "%s: is a directory; name the program in it", name);
+    return ul_fault_set(fault, UL_EXIT_NOT_EXECUTABLE, "%s: is a directory; name the program in it",
+                        name);
   }
   if (error == EACCES) {
     return ul_fault_set(fault, UL_EXIT_NOT_EXECUTABLE,
@@ -204,9 +204,7 @@ static bool describe(const char *path, const char *search_path, ul_program *prog
   if (fd < 0) return false; /* executable but not readable: it can be run, not looked at */
   const char *rest = line;
   switch (look(fd, line)) {
-  case KIND_ELF:
-    describe_elf(fd, path, program);
-    break;
+  case KIND_ELF: describe_elf(fd, path, program); break;
   case KIND_TEXT:
     program->needs_shell = !program->is_script;
     snprintf(ret_next, PATH_MAX, "/bin/sh");
@@ -215,13 +213,11 @@ static bool describe(const char *path, const char *search_path, ul_program *prog
   case KIND_SCRIPT:
     goes_on = next_word(&rest, word, sizeof word);
     if (goes_on) snprintf(ret_next, PATH_MAX, "%s", word);
-    if (goes_on && strcmp(base_name(word), "env") == 0 &&
-        word_after_env(rest, word, sizeof word)) {
+    if (goes_on && strcmp(base_name(word), "env") == 0 && word_after_env(rest, word, sizeof word)) {
       find_program(word, search_path, ret_next);
     }
     break;
-  case KIND_OTHER:
-    break;
+  case KIND_OTHER: break;
   }
   close(fd);
   return goes_on;
@@ -244,6 +240,7 @@ int ul_recognise(const char *name, const char *search_path, ul_program *ret_prog
   if (ret_program->is_script && ret_program->runtime == UL_RUNTIME_NATIVE &&
       strncmp(base_name(ret_program->path), "python", 6) == 0) {
     ret_program->runtime = UL_RUNTIME_PYTHON;
+    ret_program->is_python_wrapper = true;
   }
   return 0;
 }

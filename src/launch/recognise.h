@@ -38,6 +38,7 @@ typedef struct ul_program {
   enum ul_runtime runtime;
   enum ul_preload preload;
   bool            is_static;
+  bool            is_python_wrapper; /* a script named python…, whose interpreter is not Python */
 } ul_program;
 
 /* Looks `name` up in `search_path` (PATH's value; NULL: the system's default) and describes it.

@@ -2,23 +2,25 @@
 /* watch.c: see watch.h.
  *
  *     what            costs                 when
- *     resident bytes  1-2 us a process      every look: 5 ms apart in the first half second, 20 ms
+ *     resident bytes  1-2 us a process      every look: 10 ms apart in the first half second, 25 ms
  *                                           to the second second, then 50 ms
  *     new members     2 us when none came   every look; see below
- *     live bytes      2 us                  every fifth look
- *     faults, CPU,    5-10 us, more with    every fifth look
- *     threads         many threads
- *     memory group    80 us                 after 0.1 s, then every second
- *     PSS             1 ms per GB and more  after 0.25 s, then every 3 s, or 1000 times its cost
+ *     faults, CPU,    5-10 us a process,    every 100 ms in the first two seconds, then twice a
+ *     threads, live   more with threads     second; 20 ms later for each member
+ *     memory group    10 us                 after 0.1 s, then every second
+ *     PSS             1 ms per GB and more  after 0.25 s, then every 3 s, or 4000 times its cost
  *
- * A look that costs more than a thousandth of the distance to the next moves the next one away: a
- * tree of a thousand processes is looked at less often, at the same price.
+ * All processor time from one look to the next is counted, and a look that would take more than
+ * 1/700 of a core is put off: a tree of a thousand processes is looked at less often, at the same
+ * price.
  *
  * New members. The kernel numbers processes and threads in turn and tells the newest number
  * (/proc/loadavg). While it stays, nothing was started anywhere on the system. When it moved from a
- * to b, what is new has a number in (a, b]: those few are asked for their parent, in the order they
- * were made, so that a parent is known before its child. Only when very many came, or where the
- * number cannot be read, all processes are gone through.
+ * to b, there are two ways, and the cheaper is taken: what is new has a number in (a, b], and those
+ * are asked for their parent, in the order they were made, so that a parent is known before its
+ * child; or the members are asked for their children, which is cheaper when somebody else on the
+ * system starts many. Only where the kernel does not list children, and many are new, are all
+ * processes gone through.
  */
 #include "launch/watch.h"
 
@@ -31,22 +33,33 @@
 
 #define MS ((uint64_t)1000000)
 
-#define LOOK_FIRST_NS   (5 * MS)
-#define LOOK_EARLY_NS   (20 * MS)
-#define LOOK_NS         (50 * MS)
-#define LOOK_SLOWEST_NS (1000 * MS)
-#define USAGE_NS        (250 * MS)
-#define PSS_FIRST_NS    (250 * MS)
-#define PSS_NS          (3000 * MS)
-#define OOM_FIRST_NS    (100 * MS)
-#define OOM_NS          (1000 * MS)
-#define SCAN_NS         (500 * MS)
-#define PROBE_FIRST_NS  (20 * MS)
-#define PROBE_LAST_NS   (30000 * MS)
+#define LOOK_FIRST_NS       (10 * MS) /* until AGE_FIRST_NS */
+#define LOOK_EARLY_NS       (25 * MS) /* until AGE_EARLY_NS */
+#define LOOK_NS             (50 * MS)
+#define LOOK_SLOWEST_NS     (1000 * MS)
+#define AGE_FIRST_NS        (500 * MS)
+#define AGE_EARLY_NS        (2000 * MS)
+#define USAGE_EARLY_NS      (100 * MS)
+#define USAGE_NS            (500 * MS)
+#define USAGE_PER_MEMBER_NS (20 * MS)
+#define PSS_FIRST_NS        (250 * MS)
+#define PSS_NS              (3000 * MS)
+#define PSS_SHARE           4000
+#define OOM_FIRST_NS        (100 * MS)
+#define OOM_NS              (1000 * MS)
+#define WALK_NS             (50 * MS)
+#define SCAN_NS             (1000 * MS)
+#define PROBE_FIRST_NS      (20 * MS)
+#define PROBE_LAST_NS       (30000 * MS)
 
-#define COST_SHARE 1000 /* one part in so many of a core */
-#define PROBES_MAX 256  /* new numbers asked one by one in a look */
-#define KEPT_OPEN  400  /* members with an open file; the soft limit on descriptors is often 1024 */
+#define COST_SHARE 700 /* one part in so many of a core: 0.14 %; PSS comes on top */
+#define KEPT_OPEN  300 /* members with two open files; the soft limit on descriptors is often 1024 */
+
+/* What it costs to ask, in units of a microsecond or so. */
+#define COST_PROBE      8 /* a number that is new: open, read, close; less when it is gone again */
+#define COST_CHILDREN   2 /* a member with one thread: an open file is read */
+#define COST_PER_THREAD 6 /* other members, for each thread */
+#define PROBES_MAX      4096
 
 /* ---- Members ---------------------------------------------------------------------------------- */
 
@@ -68,9 +81,8 @@ static void add_member(ul_watch *watch, int pid, const ul_process_usage *usage, 
     watch->capacity = capacity;
   }
   ul_watched *new = &watch->members[watch->count++];
-  *new = (ul_watched){.usage = *usage,
-                      .probe_at_ns = now_ns + PROBE_FIRST_NS,
-                      .probe_wait_ns = PROBE_FIRST_NS};
+  *new = (ul_watched){
+      .usage = *usage, .probe_at_ns = now_ns + PROBE_FIRST_NS, .probe_wait_ns = PROBE_FIRST_NS};
   ul_process_open(pid, watch->count <= KEPT_OPEN, &new->process);
   watch->changed = true;
 }
@@ -103,19 +115,42 @@ static void consider(int pid, void *arg) {
   bool is_ours = pid == watch->root_pid || member(watch, usage.parent);
   if (!is_ours && usage.parent == watch->own_pid) {
     /* Adopted. Whoever replaced himself by us may have had children before: not of this run. */
-    is_ours = watch->count > 0 && usage.start >= watch->members[0].usage.start;
+    is_ours = usage.start >= watch->root_start;
   }
+  if (pid == watch->root_pid) watch->root_start = usage.start;
   if (is_ours) add_member(watch, pid, &usage, ul_os_now_ns());
 }
 
-/* Goes through all processes until a pass adds nobody: a parent may come after its child. */
-static void scan_all(ul_watch *watch) {
+/* Asks us and the members for their children; those found are asked in their turn. Where children
+ * are not told, goes through all processes until a pass adds nobody. */
+static void walk(ul_watch *watch) {
   size_t before;
   int    passes = 0;
+  if (watch->tells_children) {
+    ul_process_each_child(&watch->self, false, consider, watch);
+    for (size_t i = 0; i < watch->count; i++) {
+      /* By value: the array may move when a member is added. */
+      ul_process process = watch->members[i].process;
+      ul_process_each_child(&process, watch->members[i].usage.threads > 1, consider, watch);
+    }
+    return;
+  }
   do {
     before = watch->count;
     ul_process_each(consider, watch);
   } while (watch->count != before && ++passes < 8);
+}
+
+/* Is it cheaper to ask `came` new numbers than all members? */
+static bool probing_is_cheaper(const ul_watch *watch, int came) {
+  uint64_t cost = COST_CHILDREN;
+  if (came > PROBES_MAX) return false;
+  if (!watch->tells_children) return true;
+  for (size_t i = 0; i < watch->count; i++) {
+    uint64_t threads = watch->members[i].usage.threads;
+    cost += threads > 1 ? threads * COST_PER_THREAD : COST_CHILDREN;
+  }
+  return (uint64_t)came * COST_PROBE <= cost;
 }
 
 static void find_new(ul_watch *watch, uint64_t now_ns) {
@@ -123,14 +158,14 @@ static void find_new(ul_watch *watch, uint64_t now_ns) {
   if (newest >= 0 && newest == before) return;
   int came = newest - before;
   if (came < 0) came += watch->pid_max;
-  if (newest >= 0 && before >= 0 && came <= PROBES_MAX) {
+  if (newest >= 0 && before >= 0 && probing_is_cheaper(watch, came)) {
     for (int pid = before + 1; came > 0; came--, pid++) {
       if (pid > watch->pid_max) pid = 1;
       consider(pid, watch);
     }
-  } else if (now_ns >= watch->scan_due_ns) {
-    scan_all(watch);
-    watch->scan_due_ns = now_ns + SCAN_NS;
+  } else if (now_ns >= watch->walk_due_ns) {
+    walk(watch);
+    watch->walk_due_ns = now_ns + (watch->tells_children ? WALK_NS : SCAN_NS);
   } else {
     return; /* the numbers since `before` are still to be looked at */
   }
@@ -138,7 +173,7 @@ static void find_new(ul_watch *watch, uint64_t now_ns) {
 }
 
 void ul_watch_refresh(ul_watch *watch) {
-  watch->scan_due_ns = 0;
+  watch->walk_due_ns = 0;
   find_new(watch, ul_os_now_ns());
   for (size_t i = 0; i < watch->count; i++) {
     ul_process_usage usage;
@@ -175,6 +210,8 @@ static void look_at_usage(ul_watch *watch) {
       m->is_gone = true;
       continue;
     }
+    /* It was asked as if it had one thread; another one may have had a child since. */
+    if (m->usage.threads <= 1 && usage.threads > 1) watch->newest_pid = -1;
     m->usage = usage;
     threads += usage.threads;
   }
@@ -242,7 +279,8 @@ static void look_at_pss(ul_watch *watch, uint64_t now_ns) {
     any = true;
   }
   uint64_t cost_ns = ul_process_own_cpu_ns() - before_ns;
-  watch->pss_due_ns = now_ns + UL_MAX(PSS_NS, cost_ns * COST_SHARE);
+  watch->pss_cost_ns = cost_ns;
+  watch->pss_due_ns = now_ns + UL_MAX(PSS_NS, cost_ns * PSS_SHARE);
   if (!any) return;
   watch->pss_looks++;
   watch->peak_pss_bytes = UL_MAX(watch->peak_pss_bytes, total);
@@ -250,15 +288,16 @@ static void look_at_pss(ul_watch *watch, uint64_t now_ns) {
 
 /* ---- When ------------------------------------------------------------------------------------- */
 
-static void plan_next(ul_watch *watch, uint64_t now_ns, uint64_t cost_ns) {
-  uint64_t age_ns = now_ns - watch->start_ns;
-  uint64_t wait_ns = age_ns < 500 * MS    ? LOOK_FIRST_NS
-                     : age_ns < 2000 * MS ? LOOK_EARLY_NS
-                                          : LOOK_NS;
-  watch->look_cost_ns += (cost_ns - watch->look_cost_ns) / 8;
-  if (wait_ns == LOOK_NS) {
-    wait_ns = UL_MAX(wait_ns, watch->look_cost_ns * COST_SHARE);
-  }
+static void plan_next(ul_watch *watch, uint64_t now_ns) {
+  uint64_t age_ns = now_ns - watch->start_ns, cpu_ns = ul_process_own_cpu_ns();
+  uint64_t cost_ns = cpu_ns - watch->cpu_ns - watch->pss_cost_ns; /* PSS keeps its own distance */
+  uint64_t wait_ns = age_ns < AGE_FIRST_NS   ? LOOK_FIRST_NS
+                     : age_ns < AGE_EARLY_NS ? LOOK_EARLY_NS
+                                             : LOOK_NS;
+  watch->cpu_ns = cpu_ns;
+  watch->pss_cost_ns = 0;
+  watch->look_cost_ns = (watch->look_cost_ns * 15 + cost_ns) / 16;
+  if (wait_ns == LOOK_NS) wait_ns = UL_MAX(wait_ns, watch->look_cost_ns * COST_SHARE);
   watch->next_ns = now_ns + UL_MIN(wait_ns, LOOK_SLOWEST_NS);
 }
 
@@ -268,30 +307,30 @@ uint64_t ul_watch_wait_ns(const ul_watch *watch, uint64_t now_ns) {
 
 void ul_watch_tick(ul_watch *watch, uint64_t now_ns) {
   if (now_ns < watch->next_ns) return;
-  uint64_t before_ns = ul_process_own_cpu_ns();
   find_new(watch, now_ns);
   uint64_t bytes = look_at_memory(watch);
   watch->processes_peak = UL_MAX(watch->processes_peak, watch->count);
   /* Nothing resident: the program is at its very end, which is not a low of its life. */
   if (bytes > 0) ul_figures_add(&watch->figures, now_ns - watch->start_ns, bytes);
-  uint64_t look_ns = ul_process_own_cpu_ns() - before_ns;
   if (now_ns >= watch->usage_due_ns) {
     look_at_usage(watch);
     if (watch->reads_live) look_at_live(watch, now_ns);
-    watch->usage_due_ns = now_ns + UL_MAX(USAGE_NS, look_ns * COST_SHARE);
+    bool is_early = now_ns - watch->start_ns < AGE_EARLY_NS;
+    watch->usage_due_ns =
+        now_ns + (is_early ? USAGE_EARLY_NS : USAGE_NS) + watch->count * USAGE_PER_MEMBER_NS;
   }
   if (now_ns >= watch->oom_due_ns) {
     ul_oom_watch_look(&watch->oom, watch->root_pid);
     watch->oom_due_ns = now_ns + OOM_NS;
   }
   if (now_ns >= watch->pss_due_ns) look_at_pss(watch, now_ns);
-  plan_next(watch, now_ns, look_ns);
+  plan_next(watch, now_ns);
 }
 
 /* ---- From start to end ------------------------------------------------------------------------ */
 
-int ul_watch_init(ul_watch *ret_watch, int root_pid, int guard_pid, bool reads_live,
-                  uint64_t budget_bytes, uint64_t start_ns) {
+void ul_watch_init(ul_watch *ret_watch, int root_pid, int guard_pid, bool reads_live,
+                   uint64_t budget_bytes, uint64_t start_ns) {
   ul_watch *watch = ret_watch;
   memset(watch, 0, sizeof *watch);
   watch->root_pid = root_pid;
@@ -299,20 +338,23 @@ int ul_watch_init(ul_watch *ret_watch, int root_pid, int guard_pid, bool reads_l
   watch->guard_pid = guard_pid;
   watch->reads_live = reads_live;
   watch->newest_fd = -1;
+  watch->tells_children = ul_process_tells_children();
+  ul_process_open(watch->own_pid, true, &watch->self);
   watch->newest_pid = ul_process_newest(&watch->newest_fd);
   watch->pid_max = ul_process_pid_max();
   watch->start_ns = start_ns;
+  watch->cpu_ns = ul_process_own_cpu_ns();
   watch->pss_due_ns = start_ns + PSS_FIRST_NS;
   watch->oom_due_ns = start_ns + OOM_FIRST_NS;
   ul_figures_init(&watch->figures, budget_bytes);
   ul_oom_watch_init(&watch->oom, root_pid);
   consider(root_pid, watch);
-  if (watch->newest_pid != root_pid) scan_all(watch); /* it was quick to have children */
-  return 0;
+  if (watch->newest_pid != root_pid) walk(watch); /* it was quick to have children */
 }
 
 void ul_watch_done(ul_watch *watch) {
   for (size_t i = 0; i < watch->count; i++) ul_process_close(&watch->members[i].process);
+  ul_process_close(&watch->self);
   free(watch->members);
   if (watch->newest_fd >= 0) close(watch->newest_fd);
   watch->members = NULL;

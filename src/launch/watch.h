@@ -25,15 +25,19 @@ typedef struct ul_watched {
 
 typedef struct ul_watch {
   int         root_pid, own_pid, guard_pid;
+  uint64_t    root_start; /* as ul_process_usage.start */
   bool        reads_live; /* libullage was preloaded: look for pages of counters */
   ul_watched *members;
   size_t      count, capacity;
   bool        changed; /* the members changed since the caller looked */
   /* finding new members */
-  int newest_fd, newest_pid, pid_max;
+  ul_process self;
+  bool       tells_children;
+  int        newest_fd, newest_pid, pid_max;
   /* when what is due, relative to start_ns */
-  uint64_t start_ns, next_ns, usage_due_ns, pss_due_ns, oom_due_ns, scan_due_ns;
-  uint64_t look_cost_ns; /* processor time of a look, smoothed */
+  uint64_t start_ns, next_ns, usage_due_ns, pss_due_ns, oom_due_ns, walk_due_ns;
+  uint64_t cpu_ns, look_cost_ns, pss_cost_ns; /* our processor time: at the last look, of a look
+                                                 (smoothed), of the PSS in the last look */
   /* results */
   ul_figures   figures;
   ul_oom_watch oom;
@@ -44,8 +48,8 @@ typedef struct ul_watch {
 } ul_watch;
 
 /* Starts watching `root_pid`, which runs. `start_ns`: when it was started, on ul_os_now_ns. */
-UL_MUST_USE int ul_watch_init(ul_watch *ret_watch, int root_pid, int guard_pid, bool reads_live,
-                              uint64_t budget_bytes, uint64_t start_ns);
+void ul_watch_init(ul_watch *ret_watch, int root_pid, int guard_pid, bool reads_live,
+                   uint64_t budget_bytes, uint64_t start_ns);
 void ul_watch_done(ul_watch *watch);
 
 /* Nanoseconds until the next look is due. */

@@ -36,7 +36,7 @@ typedef struct ul_signal {
 
 /* From here on signals wait to be fetched, and orphaned descendants become our children. */
 UL_MUST_USE int ul_signals_open(ul_signals *ret_signals);
-void ul_signals_close(ul_signals *signals);
+void            ul_signals_close(ul_signals *signals);
 
 /* Waits at most `timeout_ns` for a signal. */
 void ul_signals_next(ul_signals *signals, uint64_t timeout_ns, ul_signal *ret_signal);
@@ -52,7 +52,7 @@ void ul_signals_stop_here(void);
 typedef struct ul_guard {
   struct ul_guard_page *page;
   int                   pid;
-  int                   pipe; /* its end tells the guard that we are gone */
+  int                   pipe;     /* its end tells the guard that we are gone */
   char                  mark[64]; /* of this run; the caller puts it into the variable */
 } ul_guard;
 

@@ -21,6 +21,7 @@
 typedef struct ul_process {
   int pid;
   int memory_fd; /* kept open; -1: opened for each look, as when descriptors are short */
+  int child_fd;  /* the same, of the list of its first thread's children */
 } ul_process;
 
 /* `keep_open` false saves a descriptor and costs a microsecond a look. */
@@ -65,6 +66,14 @@ int ul_process_pid_max(void);
 /* Calls `visit` for every process, in no particular order. */
 void ul_process_each(void (*visit)(int pid, void *arg), void *arg);
 
+/* Calls `visit` for every child of a process. A child belongs to the thread that made it, so
+ * `has_threads` costs some microseconds for each thread; false asks the first thread only: two. */
+void ul_process_each_child(const ul_process *process, bool          has_threads,
+                           void (*visit)(int pid, void *arg), void *arg);
+
+/* Does this system list a process's children? */
+bool ul_process_tells_children(void);
+
 /* Name of the process as the kernel keeps it (at most 15 characters); "" when it is gone. */
 void ul_process_name(int pid, char ret_name[16]);
 
@@ -91,6 +100,7 @@ typedef struct ul_oom_watch {
   char     group_v1[512]; /* directory of its memory group; "" when there is none */
   char     group_v2[512];
   uint64_t kills_v1, kills_v2, kills_system; /* counts at the start, UINT64_MAX: unknown */
+  char     groups[1024]; /* what the system said at the last look: the same means nothing to do */
 } ul_oom_watch;
 
 /* Notes the groups of `pid` and their counts. Call again when the process may have moved: where the

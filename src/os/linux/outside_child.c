@@ -68,7 +68,8 @@ static void become(const ul_child_order *order, int parent, int report) {
   sigprocmask(SIG_SETMASK, &signals->before, NULL);
   execve(order->path, order->arguments, order->environment);
   int error = errno;
-  while (write(report, &error, sizeof error) < 0 && errno == EINTR) {}
+  while (write(report, &error, sizeof error) < 0 && errno == EINTR) {
+  }
   _exit(127);
 }
 
@@ -113,15 +114,15 @@ int ul_child_collect(ul_child_end *ret_end) {
   pid_t         pid = wait4(-1, &status, WNOHANG, &usage);
   if (pid <= 0) return -UL_E_NOTFOUND;
   *ret_end = (ul_child_end){
-    .pid = pid,
-    .exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-    .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-    .dumped_core = WIFSIGNALED(status) && WCOREDUMP(status),
-    .largest_rss_bytes = (uint64_t)usage.ru_maxrss * 1024,
-    .minor_faults = (uint64_t)usage.ru_minflt,
-    .major_faults = (uint64_t)usage.ru_majflt,
-    .user_ns = nanoseconds(usage.ru_utime),
-    .system_ns = nanoseconds(usage.ru_stime),
+      .pid = pid,
+      .exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+      .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+      .dumped_core = WIFSIGNALED(status) && WCOREDUMP(status),
+      .largest_rss_bytes = (uint64_t)usage.ru_maxrss * 1024,
+      .minor_faults = (uint64_t)usage.ru_minflt,
+      .major_faults = (uint64_t)usage.ru_majflt,
+      .user_ns = nanoseconds(usage.ru_utime),
+      .system_ns = nanoseconds(usage.ru_stime),
   };
   return 0;
 }

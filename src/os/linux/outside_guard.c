@@ -139,7 +139,8 @@ static void stand_guard(ul_guard *guard, int pipe) {
   if (syscall(SYS_close_range, 1u, ~0u, 0u) < 0) {
     for (int fd = 1; fd < 1024; fd++) close(fd);
   }
-  if (chdir("/") < 0) {} /* does not keep a file system from being unmounted */
+  if (chdir("/") < 0) {
+  } /* does not keep a file system from being unmounted */
   for (;;) {
     ssize_t n = read(0, &byte, 1);
     if (n == 0 || (n < 0 && errno != EINTR)) break;
@@ -157,10 +158,9 @@ int ul_guard_start(ul_guard *ret_guard) {
     clock_gettime(CLOCK_MONOTONIC, &now);
     random[0] = (uint64_t)now.tv_nsec;
   }
-  snprintf(guard.mark, sizeof guard.mark, "%d-%016llx", getpid(),
-           (unsigned long long)random[0]);
-  guard.page = mmap(NULL, sizeof *guard.page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                    -1, 0);
+  snprintf(guard.mark, sizeof guard.mark, "%d-%016llx", getpid(), (unsigned long long)random[0]);
+  guard.page =
+      mmap(NULL, sizeof *guard.page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (guard.page == MAP_FAILED) return -UL_E_NOMEM;
   if (pipe2(ends, O_CLOEXEC) < 0) return -UL_E_SYSTEM;
   guard.pid = fork();
@@ -185,6 +185,7 @@ void ul_guard_tell(ul_guard *guard, const int *pids, const uint64_t *starts, siz
 void ul_guard_dismiss(ul_guard *guard) {
   guard->page->dismissed = true;
   close(guard->pipe);
-  while (waitpid(guard->pid, NULL, 0) < 0 && errno == EINTR) {}
+  while (waitpid(guard->pid, NULL, 0) < 0 && errno == EINTR) {
+  }
   guard->pid = -1;
 }

@@ -88,21 +88,29 @@ static void group_directory(bool version_2, const char *group, char ret[512]) {
   snprintf(ret, 512, "%s%s", point, strcmp(group + length, "/") == 0 ? "" : group + length);
 }
 
-static void groups_of(int pid, char v1[512], char v2[512]) {
-  char path[64], line[512];
-  v1[0] = v2[0] = 0;
+/* What /proc/PID/cgroup says; "" when it cannot be read. */
+static void read_groups(int pid, char ret[1024]) {
+  char path[64];
   snprintf(path, sizeof path, "/proc/%d/cgroup", pid);
-  FILE *file = fopen(path, "re");
-  if (!file) return;
-  while (fgets(line, sizeof line, file)) {
-    line[strcspn(line, "\n")] = 0;
+  int     fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd >= 0 ? read(fd, ret, 1023) : -1;
+  ret[n > 0 ? n : 0] = 0;
+  if (fd >= 0) close(fd);
+}
+
+static void groups_of(const char *groups, char v1[512], char v2[512]) {
+  v1[0] = v2[0] = 0;
+  for (const char *at = groups; *at;) {
+    char   line[512];
+    size_t length = strcspn(at, "\n");
+    snprintf(line, sizeof line, "%.*s", (int)length, at);
+    at += length + (at[length] == '\n');
     char *controllers = strchr(line, ':');
     char *group = controllers ? strchr(controllers + 1, ':') : NULL;
     if (!group) continue;
     if (lists(controllers + 1, "memory")) group_directory(false, group + 1, v1);
     if (strncmp(line, "0::", 3) == 0) group_directory(true, group + 1, v2);
   }
-  fclose(file);
 }
 
 void ul_oom_watch_init(ul_oom_watch *ret_watch, int pid) {
@@ -112,8 +120,11 @@ void ul_oom_watch_init(ul_oom_watch *ret_watch, int pid) {
 }
 
 void ul_oom_watch_look(ul_oom_watch *watch, int pid) {
-  char v1[512], v2[512];
-  groups_of(pid, v1, v2);
+  char groups[1024], v1[512], v2[512];
+  read_groups(pid, groups);
+  if (!groups[0] || strcmp(groups, watch->groups) == 0) return;
+  memcpy(watch->groups, groups, sizeof groups);
+  groups_of(groups, v1, v2);
   if (v1[0] && strcmp(v1, watch->group_v1) != 0) {
     memcpy(watch->group_v1, v1, sizeof v1);
     watch->kills_v1 = kills_in_group(v1, "memory.oom_control");

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 static int open_of(int pid, const char *file) {
-  char path[64];
+  char path[96];
   snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
   return open(path, O_RDONLY | O_CLOEXEC);
 }
@@ -45,14 +45,22 @@ static int read_text_of(int pid, const char *file, char *buffer, size_t capacity
   return n > 0 ? 0 : -UL_E_NOTFOUND;
 }
 
+static int open_children(int pid, int thread) {
+  char file[64];
+  snprintf(file, sizeof file, "task/%d/children", thread);
+  return open_of(pid, file);
+}
+
 void ul_process_open(int pid, bool keep_open, ul_process *ret_process) {
   ret_process->pid = pid;
   ret_process->memory_fd = keep_open ? open_of(pid, "statm") : -1;
+  ret_process->child_fd = keep_open ? open_children(pid, pid) : -1;
 }
 
 void ul_process_close(ul_process *process) {
   if (process->memory_fd >= 0) close(process->memory_fd);
-  process->memory_fd = -1;
+  if (process->child_fd >= 0) close(process->child_fd);
+  process->memory_fd = process->child_fd = -1;
 }
 
 int ul_process_rss(const ul_process *process, uint64_t *ret_bytes) {
@@ -71,9 +79,19 @@ int ul_process_rss(const ul_process *process, uint64_t *ret_bytes) {
 
 /* Fields of /proc/PID/stat, numbered as in proc(5): 3 is the state, the first after the name. */
 enum {
-  STAT_STATE = 3, STAT_PARENT = 4, STAT_MINOR = 10, STAT_WAITED_MINOR = 11, STAT_MAJOR = 12,
-  STAT_WAITED_MAJOR = 13, STAT_USER = 14, STAT_SYSTEM = 15, STAT_WAITED_USER = 16,
-  STAT_WAITED_SYSTEM = 17, STAT_THREADS = 20, STAT_START = 22, STAT_EXIT_SIGNAL = 38,
+  STAT_STATE = 3,
+  STAT_PARENT = 4,
+  STAT_MINOR = 10,
+  STAT_WAITED_MINOR = 11,
+  STAT_MAJOR = 12,
+  STAT_WAITED_MAJOR = 13,
+  STAT_USER = 14,
+  STAT_SYSTEM = 15,
+  STAT_WAITED_USER = 16,
+  STAT_WAITED_SYSTEM = 17,
+  STAT_THREADS = 20,
+  STAT_START = 22,
+  STAT_EXIT_SIGNAL = 38,
   STAT_FIELDS
 };
 
@@ -90,19 +108,19 @@ int ul_process_usage_read(int pid, ul_process_usage *ret_usage) {
   for (int i = STAT_PARENT; i < STAT_FIELDS; i++) field[i] = (uint64_t)strtoll(at, &at, 10);
   uint64_t tick_ns = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK);
   *ret_usage = (ul_process_usage){
-    .parent = (int)field[STAT_PARENT],
-    .is_zombie = state == 'Z' || state == 'X',
-    .is_thread = (int64_t)field[STAT_EXIT_SIGNAL] < 0,
-    .start = field[STAT_START],
-    .threads = field[STAT_THREADS],
-    .minor_faults = field[STAT_MINOR],
-    .major_faults = field[STAT_MAJOR],
-    .user_ns = field[STAT_USER] * tick_ns,
-    .system_ns = field[STAT_SYSTEM] * tick_ns,
-    .waited_minor_faults = field[STAT_WAITED_MINOR],
-    .waited_major_faults = field[STAT_WAITED_MAJOR],
-    .waited_user_ns = field[STAT_WAITED_USER] * tick_ns,
-    .waited_system_ns = field[STAT_WAITED_SYSTEM] * tick_ns,
+      .parent = (int)field[STAT_PARENT],
+      .is_zombie = state == 'Z' || state == 'X',
+      .is_thread = (int64_t)field[STAT_EXIT_SIGNAL] < 0,
+      .start = field[STAT_START],
+      .threads = field[STAT_THREADS],
+      .minor_faults = field[STAT_MINOR],
+      .major_faults = field[STAT_MAJOR],
+      .user_ns = field[STAT_USER] * tick_ns,
+      .system_ns = field[STAT_SYSTEM] * tick_ns,
+      .waited_minor_faults = field[STAT_WAITED_MINOR],
+      .waited_major_faults = field[STAT_WAITED_MAJOR],
+      .waited_user_ns = field[STAT_WAITED_USER] * tick_ns,
+      .waited_system_ns = field[STAT_WAITED_SYSTEM] * tick_ns,
   };
   return 0;
 }
@@ -171,6 +189,55 @@ void ul_process_each(void (*visit)(int pid, void *arg), void *arg) {
     if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9') visit(atoi(entry->d_name), arg);
   }
   closedir(directory);
+}
+
+/* Calls `visit` for each number of a list "12 34 56 ". */
+static void each_number(int fd, void (*visit)(int pid, void *arg), void *arg) {
+  char    buffer[4096];
+  int     number = 0;
+  ssize_t n;
+  for (off_t at = 0; (n = pread(fd, buffer, sizeof buffer, at)) > 0; at += n) {
+    for (ssize_t i = 0; i < n; i++) {
+      if (buffer[i] >= '0' && buffer[i] <= '9') {
+        number = number * 10 + (buffer[i] - '0');
+      } else if (number > 0) {
+        visit(number, arg);
+        number = 0;
+      }
+    }
+  }
+}
+
+static void each_child_of_thread(int pid, int thread, void (*visit)(int pid, void *arg),
+                                 void *arg) {
+  int fd = open_children(pid, thread);
+  if (fd < 0) return; /* it has ended, and its children have another parent */
+  each_number(fd, visit, arg);
+  close(fd);
+}
+
+void ul_process_each_child(const ul_process *process, bool          has_threads,
+                           void (*visit)(int pid, void *arg), void *arg) {
+  char path[64];
+  int  pid = process->pid;
+  if (!has_threads) {
+    if (process->child_fd >= 0)
+      each_number(process->child_fd, visit, arg);
+    else
+      each_child_of_thread(pid, pid, visit, arg);
+    return;
+  }
+  snprintf(path, sizeof path, "/proc/%d/task", pid);
+  DIR *threads = opendir(path);
+  if (!threads) return;
+  for (struct dirent *entry; (entry = readdir(threads));) {
+    if (entry->d_name[0] != '.') each_child_of_thread(pid, atoi(entry->d_name), visit, arg);
+  }
+  closedir(threads);
+}
+
+bool ul_process_tells_children(void) {
+  return access("/proc/thread-self/children", R_OK) == 0;
 }
 
 void ul_process_name(int pid, char ret_name[16]) {

@@ -1,0 +1,3 @@
+module cache_service
+
+go 1.19

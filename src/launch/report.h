@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* report.h: what a run used, for people and for programs.
+ *
+ * The page fits one screen of 80 columns. The document is described in
+ * docs/reference/report-format.md; keys are only ever added.
+ */
+#ifndef UL_LAUNCH_REPORT_H
+#define UL_LAUNCH_REPORT_H
+
+#include <stdio.h>
+
+#include "launch/supervise.h"
+
+/* Writes the page. `arguments` as they were given to the run. */
+void ul_report_page(FILE *out, const ul_run_result *result, char *const *arguments);
+
+/* Was the command built with a JSON writer? */
+bool ul_report_has_json(void);
+
+/* The document, ended by a newline; the caller frees it. NULL: no memory, or built without. */
+char *ul_report_json(const ul_run_result *result, char *const *arguments);
+
+const char *ul_exit_reason_key(enum ul_exit_reason reason); /* "normal", "code", … */
+
+/* ---- A report in a file ----------------------------------------------------------------------- */
+
+/* Written beside its final place and moved there when it is whole, so that a reader sees the old
+ * report or the new one, never half of one. What is not a regular file (a pipe, /dev/stdout) is
+ * written to directly. */
+typedef struct ul_report_file {
+  int         fd;
+  bool        in_place;
+  const char *path;
+  char        temporary[PATH_MAX + 32];
+} ul_report_file;
+
+/* Before the run, so that a path that cannot be written costs no run. 0, or *fault with 125. */
+UL_MUST_USE int ul_report_file_open(const char *path, ul_report_file *ret_file, ul_fault *fault);
+/* 0, or *fault: the report was not written, and no half of it is left. */
+UL_MUST_USE int ul_report_file_finish(ul_report_file *file, const char *text, ul_fault *fault);
+/* Instead of finishing: nothing is left behind. */
+void ul_report_file_abandon(ul_report_file *file);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* report_json.c: the document of report.h. Its keys: docs/reference/report-format.md. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "launch/report.h"
+
+const char *ul_exit_reason_key(enum ul_exit_reason reason) {
+  switch (reason) {
+  case UL_EXIT_REASON_NORMAL: return "normal";
+  case UL_EXIT_REASON_CODE: return "code";
+  case UL_EXIT_REASON_SIGNAL: return "signal";
+  case UL_EXIT_REASON_OOM_KILL: return "oom-kill";
+  }
+  return "unknown";
+}
+
+#ifdef ULLAGE_WITH_CJSON
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+
+bool ul_report_has_json(void) {
+  return true;
+}
+
+/* A double, which cJSON keeps numbers in, holds integers to 2^53 only: write the digits. */
+static void add_u64(cJSON *object, const char *key, uint64_t number) {
+  char digits[24];
+  if (number == UL_UNKNOWN) {
+    cJSON_AddNullToObject(object, key);
+    return;
+  }
+  snprintf(digits, sizeof digits, "%" PRIu64, number);
+  cJSON_AddRawToObject(object, key, digits);
+}
+
+/* Is it UTF-8 as JSON wants it? (No surrogates, nothing overlong, nothing above U+10FFFF.) */
+static bool is_utf8(const unsigned char *s) {
+  while (*s) {
+    unsigned more = *s < 0x80                 ? 0
+                    : *s >= 0xc2 && *s < 0xe0 ? 1
+                    : *s >= 0xe0 && *s < 0xf0 ? 2
+                    : *s >= 0xf0 && *s < 0xf5 ? 3
+                                              : 9;
+    if (more == 9) return false;
+    if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || (*s == 0xf0 && s[1] < 0x90) ||
+        (*s == 0xf4 && s[1] > 0x8f)) {
+      return false;
+    }
+    for (s++; more > 0; more--, s++) {
+      if ((*s & 0xc0) != 0x80) return false;
+    }
+  }
+  return true;
+}
+
+/* Arguments are bytes; those that are not UTF-8 are shown with '?' for each byte above 127. */
+static cJSON *text_of(const char *text) {
+  if (is_utf8((const unsigned char *)text)) return cJSON_CreateString(text);
+  char *copy = strdup(text);
+  if (!copy) return NULL;
+  for (char *at = copy; *at; at++) {
+    if ((unsigned char)*at >= 0x80) *at = '?';
+  }
+  cJSON *string = cJSON_CreateString(copy);
+  free(copy);
+  return string;
+}
+
+static void add_end(cJSON *root, const ul_run_result *result) {
+  cJSON_AddStringToObject(root, "exit_reason", ul_exit_reason_key(result->exit_reason));
+  if (result->exit_signal) {
+    const char *name = sigabbrev_np(result->exit_signal);
+    char        text[32];
+    snprintf(text, sizeof text, name ? "SIG%s" : "%s", name ? name : "unknown");
+    cJSON_AddNullToObject(root, "exit_code");
+    cJSON_AddStringToObject(root, "exit_signal", text);
+  } else {
+    add_u64(root, "exit_code", (uint64_t)result->exit_code);
+    cJSON_AddNullToObject(root, "exit_signal");
+  }
+  cJSON_AddBoolToObject(root, "core_dumped", result->dumped_core);
+  add_u64(root, "oom_kills", result->oom.group_kills);
+  add_u64(root, "oom_limit_bytes", result->oom.limit_bytes ? result->oom.limit_bytes : UL_UNKNOWN);
+  add_u64(root, "left_running", result->left_running);
+}
+
+static void add_memory(cJSON *root, const ul_run_result *result) {
+  bool has_budget = result->budget_bytes > 0;
+  add_u64(root, "peak_rss_bytes", result->peak_rss_bytes);
+  add_u64(root, "peak_at_ns", result->peak_at_ns);
+  add_u64(root, "p99_rss_bytes", result->p99_rss_bytes);
+  add_u64(root, "startup_peak_rss_bytes", result->startup_peak_rss_bytes);
+  add_u64(root, "floor_rss_bytes", result->floor_rss_bytes);
+  add_u64(root, "peak_pss_bytes", result->peak_pss_bytes);
+  add_u64(root, "live_bytes", result->live_bytes);
+  add_u64(root, "live_resident_bytes", result->live_resident_bytes);
+  add_u64(root, "budget_bytes", has_budget ? result->budget_bytes : UL_UNKNOWN);
+  if (has_budget) {
+    cJSON_AddBoolToObject(root, "budget_kept", result->peak_rss_bytes <= result->budget_bytes);
+  } else {
+    cJSON_AddNullToObject(root, "budget_kept");
+  }
+  add_u64(root, "budget_exceeded_at_ns", result->budget_exceeded_at_ns);
+}
+
+static void add_use(cJSON *root, const ul_run_result *result) {
+  add_u64(root, "started_unix_ns", result->started_unix_ns);
+  add_u64(root, "wall_ns", result->wall_ns);
+  add_u64(root, "cpu_user_ns", result->cpu_user_ns);
+  add_u64(root, "cpu_sys_ns", result->cpu_system_ns);
+  add_u64(root, "minor_faults", result->minor_faults);
+  add_u64(root, "major_faults", result->major_faults);
+  add_u64(root, "threads_peak", result->threads_peak);
+  add_u64(root, "processes_peak", result->processes_peak);
+  add_u64(root, "samples", result->samples);
+  add_u64(root, "pss_samples", result->pss_samples);
+  add_u64(root, "ullage_cpu_ns", result->own_cpu_ns);
+}
+
+char *ul_report_json(const ul_run_result *result, char *const *arguments) {
+  cJSON *root = cJSON_CreateObject();
+  if (!root) return NULL;
+  cJSON_AddStringToObject(root, "schema", "ullage.run/1");
+  cJSON *command = cJSON_AddArrayToObject(root, "command");
+  for (char *const *at = arguments; *at; at++) cJSON_AddItemToArray(command, text_of(*at));
+  cJSON_AddItemToObject(root, "program", text_of(result->program.path));
+  cJSON_AddStringToObject(root, "runtime", ul_runtime_key(result->program.runtime));
+  cJSON_AddBoolToObject(root, "preloaded", result->preloaded);
+  add_end(root, result);
+  add_memory(root, result);
+  add_use(root, result);
+  char *text = cJSON_Print(root);
+  cJSON_Delete(root);
+  if (!text) return NULL;
+  size_t length = strlen(text);
+  char  *whole = realloc(text, length + 2);
+  if (!whole) {
+    free(text);
+    return NULL;
+  }
+  memcpy(whole + length, "\n", 2);
+  return whole;
+}
+
+#else
+
+bool ul_report_has_json(void) {
+  return false;
+}
+
+char *ul_report_json(const ul_run_result *result, char *const *arguments) {
+  (void)result;
+  (void)arguments;
+  return NULL;
+}
+
+#endif

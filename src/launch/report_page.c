@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* report_page.c: the page of report.h. One function for each block of lines. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/size_text.h"
+#include "launch/report.h"
+
+#define TIME_TEXT_MAX 32
+
+/* "3.1 ms", "420 ms", "1.42 s", "12.3 s", "3 min 20 s", "2 h 05 min" */
+static const char *time_text(char buffer[TIME_TEXT_MAX], uint64_t ns) {
+  double   seconds = (double)ns / 1e9;
+  uint64_t whole = ns / 1000000000u;
+  if (seconds < 1) {
+    snprintf(buffer, TIME_TEXT_MAX, seconds < 0.01 ? "%.1f ms" : "%.0f ms", seconds * 1e3);
+  } else if (seconds < 10) {
+    snprintf(buffer, TIME_TEXT_MAX, "%.2f s", seconds);
+  } else if (seconds < 120) {
+    snprintf(buffer, TIME_TEXT_MAX, "%.1f s", seconds);
+  } else if (whole < 7200) {
+    snprintf(buffer, TIME_TEXT_MAX, "%" PRIu64 " min %02" PRIu64 " s", whole / 60, whole % 60);
+  } else {
+    snprintf(buffer, TIME_TEXT_MAX, "%" PRIu64 " h %02" PRIu64 " min", whole / 3600,
+             whole / 60 % 60);
+  }
+  return buffer;
+}
+
+static const char *size_or_dash(char buffer[UL_SIZE_TEXT_MAX], uint64_t bytes) {
+  if (bytes == UL_UNKNOWN) return "-";
+  return ul_size_mib(buffer, bytes);
+}
+
+/* A line of the page; `note` may be empty. */
+static void line(FILE *out, const char *label, const char *value, const char *note) {
+  if (note[0]) {
+    fprintf(out, "  %-12s %14s   %s\n", label, value, note);
+  } else {
+    fprintf(out, "  %-12s %14s\n", label, value);
+  }
+}
+
+static const char *signal_text(int signal, char buffer[48]) {
+  const char *name = sigabbrev_np(signal);
+  if (name) {
+    snprintf(buffer, 48, "SIG%s", name);
+  } else {
+    snprintf(buffer, 48, "signal %d", signal);
+  }
+  return buffer;
+}
+
+static void write_end(FILE *out, const ul_run_result *result, const char *name) {
+  char time[TIME_TEXT_MAX], mib[UL_SIZE_TEXT_MAX], signal[48];
+  time_text(time, result->wall_ns);
+  switch (result->exit_reason) {
+  case UL_EXIT_REASON_NORMAL:
+    fprintf(out, "ullage: %s ended normally after %s\n", name, time);
+    return;
+  case UL_EXIT_REASON_CODE:
+    fprintf(out, "ullage: %s ended with exit code %d after %s\n", name, result->exit_code, time);
+    return;
+  case UL_EXIT_REASON_SIGNAL:
+    fprintf(out, "ullage: %s was ended by %s%s after %s\n", name,
+            signal_text(result->exit_signal, signal), result->dumped_core ? " (core dumped)" : "",
+            time);
+    return;
+  case UL_EXIT_REASON_OOM_KILL: break;
+  }
+  fprintf(out, "ullage: %s was killed for memory by the kernel (OOM kill) after %s\n", name, time);
+  if (result->oom.group_kills > 0 && result->oom.limit_bytes > 0) {
+    fprintf(out,
+            "  Its cgroup may hold %s, and reached that: %s.\n"
+            "  Give the group more, or the program a budget below it (--budget).\n",
+            ul_size_mib(mib, result->oom.limit_bytes), result->oom.group);
+  } else if (result->oom.group_kills > 0) {
+    fprintf(out,
+            "  Its cgroup counted the kill, but has no limit of its own: %s.\n"
+            "  A group above it, or the whole machine, ran out of memory.\n",
+            result->oom.group);
+  } else {
+    fprintf(out, "  It got SIGKILL while the system counted an OOM kill, so this is likely, not\n"
+                 "  certain; `dmesg` names the victim. The machine, or a container around it,\n"
+                 "  ran out of memory.\n");
+  }
+}
+
+static void write_memory(FILE *out, const ul_run_result *result) {
+  char mib[UL_SIZE_TEXT_MAX], time[TIME_TEXT_MAX], note[96] = "";
+  if (result->peak_at_ns != UL_UNKNOWN) {
+    snprintf(note, sizeof note, "resident, whole process tree; reached at %s",
+             time_text(time, result->peak_at_ns));
+  } else {
+    snprintf(note, sizeof note, "resident; reached between two looks");
+  }
+  line(out, "peak", size_or_dash(mib, result->peak_rss_bytes), note);
+  line(out, "p99", size_or_dash(mib, result->p99_rss_bytes), "99 % of the time at or below");
+  uint64_t startup_ns = UL_MIN(result->wall_ns / 10, UL_FIGURES_STARTUP_NS);
+  snprintf(note, sizeof note, "highest of the first %s", time_text(time, startup_ns));
+  line(out, "start-up", size_or_dash(mib, result->startup_peak_rss_bytes), note);
+  line(out, "floor", size_or_dash(mib, result->floor_rss_bytes), "lowest after start-up");
+  if (result->peak_pss_bytes != UL_UNKNOWN) {
+    snprintf(note, sizeof note, "shared pages counted once; highest of %" PRIu64 " look%s",
+             result->pss_samples, result->pss_samples == 1 ? "" : "s");
+    line(out, "PSS", ul_size_mib(mib, result->peak_pss_bytes), note);
+  }
+  if (result->live_bytes != UL_UNKNOWN) {
+    char   resident[UL_SIZE_TEXT_MAX];
+    double share = result->live_resident_bytes > 0
+                       ? 100.0 * (double)result->live_bytes / (double)result->live_resident_bytes
+                       : 0;
+    snprintf(note, sizeof note, "highest; %.0f %% of the %s resident then", share,
+             ul_size_mib(resident, result->live_resident_bytes));
+    line(out, "live heap", ul_size_mib(mib, result->live_bytes), note);
+  }
+}
+
+static void write_budget(FILE *out, const ul_run_result *result) {
+  char mib[UL_SIZE_TEXT_MAX], by[UL_SIZE_TEXT_MAX], time[TIME_TEXT_MAX], note[96];
+  if (result->budget_bytes == 0) return;
+  double budget = (double)result->budget_bytes, peak = (double)result->peak_rss_bytes;
+  if (result->peak_rss_bytes <= result->budget_bytes) {
+    snprintf(note, sizeof note, "kept, with %s (%.1f %%) to spare",
+             ul_size_mib(by, result->budget_bytes - result->peak_rss_bytes),
+             100 * (budget - peak) / budget);
+  } else {
+    snprintf(note, sizeof note, "EXCEEDED by %s (%.1f %%)%s%s",
+             ul_size_mib(by, result->peak_rss_bytes - result->budget_bytes),
+             100 * (peak - budget) / budget,
+             result->budget_exceeded_at_ns == UL_UNKNOWN ? "" : ", first at ",
+             result->budget_exceeded_at_ns == UL_UNKNOWN
+                 ? ""
+                 : time_text(time, result->budget_exceeded_at_ns));
+  }
+  line(out, "budget", ul_size_mib(mib, result->budget_bytes), note);
+}
+
+static void write_use(FILE *out, const ul_run_result *result) {
+  char     value[64], note[96], user[TIME_TEXT_MAX], system[TIME_TEXT_MAX];
+  uint64_t cpu_ns = result->cpu_user_ns + result->cpu_system_ns;
+  snprintf(note, sizeof note, "user %s, system %s", time_text(user, result->cpu_user_ns),
+           time_text(system, result->cpu_system_ns));
+  line(out, "time", time_text(value, result->wall_ns), "");
+  char cores[64];
+  snprintf(cores, sizeof cores, "%.2f cores",
+           result->wall_ns ? (double)cpu_ns / (double)result->wall_ns : 0.0);
+  line(out, "CPU", cores, note);
+  snprintf(value, sizeof value, "%" PRIu64, result->minor_faults + result->major_faults);
+  snprintf(note, sizeof note, "%" PRIu64 " minor, %" PRIu64 " major (from disk)",
+           result->minor_faults, result->major_faults);
+  line(out, "page faults", value, note);
+  snprintf(value, sizeof value, "%" PRIu64, result->threads_peak);
+  snprintf(note, sizeof note, "at most, in %" PRIu64 " process%s", result->processes_peak,
+           result->processes_peak == 1 ? "" : "es");
+  line(out, "threads", value, note);
+}
+
+static void write_notes(FILE *out, const ul_run_result *result) {
+  char signal[48];
+  if (result->exit_reason != UL_EXIT_REASON_OOM_KILL && result->oom.group_kills > 0) {
+    fprintf(out, "  %" PRIu64 " process%s of its cgroup %s killed for memory during the run.\n",
+            result->oom.group_kills, result->oom.group_kills == 1 ? "" : "es",
+            result->oom.group_kills == 1 ? "was" : "were");
+  }
+  if (result->told_to_end) {
+    fprintf(out, "  ullage was told to end it by %s.\n", signal_text(result->told_to_end, signal));
+  }
+  if (result->left_running > 0) {
+    fprintf(out,
+            "  %" PRIu64 " process%s that it started still run%s, and %s not watched any more.\n",
+            result->left_running, result->left_running == 1 ? "" : "es",
+            result->left_running == 1 ? "s" : "", result->left_running == 1 ? "is" : "are");
+  }
+}
+
+void ul_report_page(FILE *out, const ul_run_result *result, char *const *arguments) {
+  const char *slash = strrchr(arguments[0], '/');
+  write_end(out, result, slash ? slash + 1 : arguments[0]);
+  write_memory(out, result);
+  write_budget(out, result);
+  write_use(out, result);
+  write_notes(out, result);
+}

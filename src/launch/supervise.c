@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* supervise.c: see supervise.h.
+ *
+ * Signals. What a process sends us is passed on to the program; what the terminal sends reaches it
+ * anyway, unless it has left our process group. We do not end before the program does: it may
+ * need a while to shut down, and its exit code is ours.
+ *
+ * The end. The run ends with the program. If we were told to end it, what else is left of the tree
+ * is ended too: asked first, killed after GRACE_NS. If nobody told us, the rest is left alone, as a
+ * shell would, and the report says that it still runs. Design: docs/design/launch.md [launch.end]
+ */
+#include "launch/supervise.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "os/child.h"
+#include "os/self.h"
+
+#define GRACE_NS ((uint64_t)2000000000u)
+
+struct run {
+  const ul_run_order *order;
+  ul_signals          signals;
+  ul_guard            guard;
+  ul_plan             plan;
+  ul_watch            watch;
+  int                 pid;
+  bool                ended;
+  ul_child_end        end;
+  uint64_t            start_ns, end_ns;
+  int                 told_to_end;
+  ul_watch_totals     collected; /* of orphans that we collected */
+  uint64_t            largest_rss_bytes;
+  uint64_t            own_cpu_start_ns;
+};
+
+static bool ends_a_program(int signal) {
+  return signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT;
+}
+
+static void collect(struct run *run) {
+  ul_child_end end;
+  while (ul_child_collect(&end) == 0) {
+    if (end.pid == run->guard.pid) continue;
+    run->largest_rss_bytes = UL_MAX(run->largest_rss_bytes, end.largest_rss_bytes);
+    run->collected.minor_faults += end.minor_faults;
+    run->collected.major_faults += end.major_faults;
+    run->collected.user_ns += end.user_ns;
+    run->collected.system_ns += end.system_ns;
+    ul_watch_forget(&run->watch, end.pid);
+    if (end.pid == run->pid) {
+      run->end = end;
+      run->end_ns = ul_os_now_ns();
+      run->ended = true;
+    }
+  }
+}
+
+static void handle(struct run *run, ul_signal signal) {
+  if (signal.number == 0 || signal.number == SIGCHLD) return;
+  if (ends_a_program(signal.number)) run->told_to_end = signal.number;
+  if (!signal.from_terminal || !ul_child_shares_group(run->pid)) {
+    ul_child_signal(run->pid, signal.number);
+  }
+  if (signal.number == SIGTSTP) {
+    if (run->order->on_pause) run->order->on_pause(run->order->arg);
+    ul_signals_stop_here();
+  }
+}
+
+/* Tells the guard whom it would have to end. */
+static void brief_guard(struct run *run) {
+  static int      pids[UL_GUARD_KEPT_MAX];
+  static uint64_t starts[UL_GUARD_KEPT_MAX];
+  size_t          count = UL_MIN(run->watch.count, (size_t)UL_GUARD_KEPT_MAX);
+  if (!run->watch.changed) return;
+  for (size_t i = 0; i < count; i++) {
+    pids[i] = run->watch.members[i].process.pid;
+    starts[i] = run->watch.members[i].usage.start;
+  }
+  ul_guard_tell(&run->guard, pids, starts, count);
+  run->watch.changed = false;
+}
+
+static void look(struct run *run) {
+  ul_watch_tick(&run->watch, ul_os_now_ns());
+  brief_guard(run);
+  if (run->order->on_look) run->order->on_look(&run->watch, run->order->arg);
+}
+
+static void watch_until_end(struct run *run) {
+  ul_signal signal;
+  brief_guard(run);
+  while (!run->ended) {
+    if (ul_watch_wait_ns(&run->watch, ul_os_now_ns()) == 0) look(run);
+    ul_signals_next(&run->signals, ul_watch_wait_ns(&run->watch, ul_os_now_ns()), &signal);
+    handle(run, signal);
+    if (signal.number == SIGCHLD) collect(run);
+  }
+}
+
+/* The program has ended, and we were told to: ask the rest, give it a moment, end it. */
+static void end_the_rest(struct run *run) {
+  uint64_t  until_ns = ul_os_now_ns() + GRACE_NS;
+  ul_signal signal;
+  ul_watch_refresh(&run->watch);
+  for (size_t i = 0; i < run->watch.count; i++) {
+    ul_child_signal(run->watch.members[i].process.pid, SIGTERM);
+  }
+  while (run->watch.count > 0 && ul_os_now_ns() < until_ns) {
+    ul_signals_next(&run->signals, 20 * 1000 * 1000, &signal);
+    if (ends_a_program(signal.number)) break; /* told again: no more patience */
+    collect(run);
+    ul_watch_refresh(&run->watch);
+  }
+  ul_guard_end_tree(&run->guard);
+  collect(run);
+  ul_watch_refresh(&run->watch);
+}
+
+/* ---- The result ------------------------------------------------------------------------------- */
+
+static void judge_end(const struct run *run, ul_run_result *result) {
+  const ul_child_end *end = &run->end;
+  result->exit_code = end->exit_code;
+  result->exit_signal = end->signal;
+  result->dumped_core = end->dumped_core;
+  result->told_to_end = run->told_to_end;
+  ul_oom_watch_read(&run->watch.oom, &result->oom);
+  result->exit_reason = end->signal           ? UL_EXIT_REASON_SIGNAL
+                        : end->exit_code != 0 ? UL_EXIT_REASON_CODE
+                                              : UL_EXIT_REASON_NORMAL;
+  /* We never send SIGKILL to the program while it runs. */
+  if (end->signal == SIGKILL && (result->oom.group_kills > 0 || result->oom.system_kills > 0)) {
+    result->exit_reason = UL_EXIT_REASON_OOM_KILL;
+  }
+}
+
+static void fill_memory(struct run *run, ul_run_result *result) {
+  ul_watch   *watch = &run->watch;
+  ul_figures *figures = &watch->figures;
+  /* A short process may peak between two looks; the kernel remembers. But it remembers of us, too,
+   * from the moment before the child became the program: only more than that tells something. */
+  if (run->largest_rss_bytes > ul_child_own_largest_rss()) {
+    ul_figures_raise_peak(figures, run->largest_rss_bytes);
+  }
+  if (figures->peak_bytes == 0) ul_figures_raise_peak(figures, run->largest_rss_bytes);
+  result->peak_rss_bytes = figures->peak_bytes;
+  result->peak_at_ns = figures->peak_at_ns;
+  result->p99_rss_bytes = ul_figures_p99(figures);
+  result->startup_peak_rss_bytes = result->floor_rss_bytes = UL_UNKNOWN;
+  (void)ul_figures_startup_peak(figures, result->wall_ns, &result->startup_peak_rss_bytes);
+  (void)ul_figures_floor(figures, result->wall_ns, &result->floor_rss_bytes);
+  result->peak_pss_bytes = watch->pss_looks ? watch->peak_pss_bytes : UL_UNKNOWN;
+  result->live_bytes = watch->live_seen ? watch->live_bytes : UL_UNKNOWN;
+  result->live_resident_bytes = watch->live_seen ? watch->live_resident_bytes : UL_UNKNOWN;
+  result->budget_bytes = figures->budget_bytes;
+  result->budget_exceeded_at_ns = figures->exceeded_at_ns;
+  result->samples = figures->samples;
+  result->pss_samples = watch->pss_looks;
+}
+
+static void fill_use(struct run *run, ul_run_result *result) {
+  ul_watch_totals running;
+  ul_watch_running_totals(&run->watch, &running);
+  result->minor_faults = run->collected.minor_faults + running.minor_faults;
+  result->major_faults = run->collected.major_faults + running.major_faults;
+  result->cpu_user_ns = run->collected.user_ns + running.user_ns;
+  result->cpu_system_ns = run->collected.system_ns + running.system_ns;
+  result->threads_peak = UL_MAX(run->watch.threads_peak, (uint64_t)1);
+  result->processes_peak = UL_MAX(run->watch.processes_peak, (uint64_t)1);
+  result->left_running = run->watch.count;
+  result->own_cpu_ns = ul_process_own_cpu_ns() - run->own_cpu_start_ns;
+}
+
+/* ---- Start ------------------------------------------------------------------------------------ */
+
+static int explain_start(const char *name, int error, ul_fault *fault) {
+  switch (error) {
+  case ENOENT:
+    return ul_fault_set(fault, UL_EXIT_NOT_EXECUTABLE,
+                        "%s: the interpreter or loader that it names does not exist; its first "
+                        "line, or `file`, shows which",
+                        name);
+  case ENOEXEC:
+    return ul_fault_set(fault, UL_EXIT_NOT_EXECUTABLE,
+                        "%s: is not a program that this machine can run; `file` shows what it is",
+                        name);
+  case EAGAIN:
+  case ENOMEM:
+    return ul_fault_set(fault, UL_EXIT_OURS,
+                        "cannot start another process: %s; a limit on processes (ulimit -u) or "
+                        "memory is reached",
+                        strerror(error));
+  default:
+    return ul_fault_set(fault, UL_EXIT_NOT_EXECUTABLE, "%s: cannot be executed: %s", name,
+                        strerror(error));
+  }
+}
+
+static int start(struct run *run, const ul_program *program, ul_fault *fault) {
+  const ul_run_order *order = run->order;
+  int                 error = 0;
+  if (ul_plan_make(program, order->arguments, order->environment, order->budget_bytes,
+                   run->guard.mark, &run->plan) < 0) {
+    return ul_fault_set(fault, UL_EXIT_OURS, "no memory left to start %s", order->arguments[0]);
+  }
+  if (order->on_plan) order->on_plan(&run->plan, order->arg);
+  ul_child_order child = {.path = run->plan.path,
+                          .arguments = run->plan.arguments,
+                          .environment = run->plan.environment,
+                          .signals = &run->signals};
+  run->start_ns = ul_os_now_ns();
+  if (ul_child_start(&child, &run->pid, &error) < 0) {
+    ul_plan_done(&run->plan);
+    return explain_start(order->arguments[0], error, fault);
+  }
+  return 0;
+}
+
+int ul_supervise(const ul_run_order *order, ul_run_result *ret_result, ul_fault *fault) {
+  static struct run run; /* 80 KiB of figures */
+  struct timespec   now;
+  run = (struct run){.order = order, .own_cpu_start_ns = ul_process_own_cpu_ns()};
+  memset(ret_result, 0, sizeof *ret_result);
+  if (ul_recognise(order->arguments[0], getenv("PATH"), &ret_result->program, fault) < 0) return -1;
+  if (ul_signals_open(&run.signals) < 0) {
+    return ul_fault_set(fault, UL_EXIT_OURS, "cannot wait for signals: %s", strerror(errno));
+  }
+  if (ul_guard_start(&run.guard) < 0) {
+    return ul_fault_set(fault, UL_EXIT_OURS, "cannot start the guard process: %s", strerror(errno));
+  }
+  clock_gettime(CLOCK_REALTIME, &now);
+  ret_result->started_unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+  if (start(&run, &ret_result->program, fault) < 0) {
+    ul_guard_dismiss(&run.guard);
+    ul_signals_close(&run.signals);
+    return -1;
+  }
+  ret_result->preloaded = run.plan.preloaded;
+  ul_plan_done(&run.plan);
+  ul_watch_init(&run.watch, run.pid, run.guard.pid, ret_result->preloaded, order->budget_bytes,
+                run.start_ns);
+  watch_until_end(&run);
+  ret_result->wall_ns = run.end_ns - run.start_ns;
+  judge_end(&run, ret_result);
+  ul_watch_refresh(&run.watch);
+  if (run.told_to_end) end_the_rest(&run);
+  fill_memory(&run, ret_result);
+  fill_use(&run, ret_result);
+  ul_guard_dismiss(&run.guard);
+  ul_watch_done(&run.watch);
+  ul_signals_close(&run.signals);
+  return 0;
+}
+
+int ul_run_exit_code(const ul_run_result *result) {
+  return result->exit_signal ? UL_EXIT_SIGNAL + result->exit_signal : result->exit_code;
+}

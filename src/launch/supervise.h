@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* supervise.h: one run of one program, from its name to what it used.
+ *
+ *     recognise -> guard -> plan -> start -> look, forward signals … -> end of the program -> result
+ *
+ * Threads one. A process can have one run.
+ */
+#ifndef UL_LAUNCH_SUPERVISE_H
+#define UL_LAUNCH_SUPERVISE_H
+
+#include "launch/fault.h"
+#include "launch/prepare.h"
+#include "launch/recognise.h"
+#include "launch/watch.h"
+
+#define UL_UNKNOWN UINT64_MAX /* a number that nobody could see */
+
+typedef struct ul_run_order {
+  char   **arguments; /* the program and its arguments, ended by NULL */
+  char   **environment;
+  uint64_t budget_bytes; /* 0: none */
+  /* What the caller shows meanwhile; each may be NULL. */
+  void (*on_plan)(const ul_plan *plan, void *arg);   /* before the program starts */
+  void (*on_look)(const ul_watch *watch, void *arg); /* after each look */
+  void (*on_pause)(void *arg);                       /* before the terminal is somebody else's */
+  void *arg;
+} ul_run_order;
+
+enum ul_exit_reason {
+  UL_EXIT_REASON_NORMAL,   /* it returned 0 */
+  UL_EXIT_REASON_CODE,     /* it returned something else */
+  UL_EXIT_REASON_SIGNAL,   /* a signal ended it */
+  UL_EXIT_REASON_OOM_KILL, /* the kernel ended it for memory */
+};
+
+typedef struct ul_run_result {
+  ul_program program;
+  bool       preloaded;
+  uint64_t   started_unix_ns, wall_ns;
+  /* how it ended */
+  enum ul_exit_reason exit_reason;
+  int                 exit_code; /* -1 when a signal ended it */
+  int                 exit_signal;
+  bool                dumped_core;
+  int                 told_to_end; /* the last signal by which we were told to end it; 0: none */
+  ul_oom_facts        oom;
+  uint64_t            left_running; /* processes of the tree that outlive the program */
+  /* memory of the tree; UL_UNKNOWN where nobody could see */
+  uint64_t peak_rss_bytes, peak_at_ns, p99_rss_bytes, startup_peak_rss_bytes, floor_rss_bytes;
+  uint64_t peak_pss_bytes, live_bytes, live_resident_bytes;
+  uint64_t budget_bytes, budget_exceeded_at_ns;
+  /* the rest */
+  uint64_t samples, pss_samples, threads_peak, processes_peak;
+  uint64_t minor_faults, major_faults, cpu_user_ns, cpu_system_ns;
+  uint64_t own_cpu_ns; /* what watching cost */
+} ul_run_result;
+
+/* Runs it to its end. 0 with *ret_result, or negative with *fault: the program was not started. */
+UL_MUST_USE int ul_supervise(const ul_run_order *order, ul_run_result *ret_result, ul_fault *fault);
+
+/* What `ullage run` returns for that result: the program's code, or 128 + signal. */
+int ul_run_exit_code(const ul_run_result *result);
+
+#endif

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* free of a function. */
+#include <stdlib.h>
+
+int main(void) {
+  free((void *)main);
+  return 0;
+}

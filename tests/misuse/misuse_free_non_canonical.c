@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* free of an address no CPU can have: a live one with a high bit set. */
+#include <stdlib.h>
+
+int main(void) {
+  char *object = malloc(100);
+  free((void *)((size_t)object | (size_t)1 << 60));
+  return 0;
+}

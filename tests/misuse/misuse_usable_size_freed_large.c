@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* malloc_usable_size of a large object freed just before. */
+#include <stdlib.h>
+#include <malloc.h>
+
+int main(void) {
+  void *object = malloc(1 << 20);
+  free(object);
+  return malloc_usable_size(object) == 1;
+  return 0;
+}
