@@ -12,7 +12,7 @@
 
 static bench_sizes sizes;
 
-/* Told, not fatal: Debian 12's mimalloc 2.0.9 answers about one in 100,000 of these wrongly, and
+/* Told, not fatal: Debian 12's mimalloc 2.0.9 answers about one in 5,000 of these wrongly, and
  * is to be measured all the same. */
 static atomic_uint misaligned;
 

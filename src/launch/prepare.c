@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/size_text.h"
+#include "base/text.h"
 #include "os/child.h"
 #include "os/process.h"
 #include "ullage/ullage.h"
@@ -142,37 +143,48 @@ static const char *why_not(const ul_program *program, const ul_plan *plan) {
   return "static programs cannot be preloaded";
 }
 
+static void add_what(ul_text *text, const ul_program *program) {
+  const char *interpreter = base_name(program->interpreter);
+  const char *title = ul_runtime_title(program->runtime);
+  if (program->is_script) {
+    ul_text_add(text, "script, run by ");
+    ul_text_add(text, interpreter);
+    ul_text_add(text, program->is_python_wrapper ? ", for " : " (");
+  }
+  ul_text_add(text, title);
+  if (program->runtime == UL_RUNTIME_NATIVE || program->runtime == UL_RUNTIME_GO) {
+    ul_text_add(text, program->is_static ? ", static" : ", dynamic");
+  }
+  if (program->is_script && !program->is_python_wrapper) ul_text_add(text, ")");
+}
+
 static void make_sentence(const ul_program *program, const char *name, const char *python_malloc,
                           uint64_t budget_bytes, ul_plan *plan) {
-  char what[96] = "", by[320] = "", malloc_text[160] = "", budget[80] = "", mib[UL_SIZE_TEXT_MAX];
-  const char *title = ul_runtime_title(program->runtime);
-  snprintf(what, sizeof what, "%s%s", title,
-           program->runtime == UL_RUNTIME_NATIVE || program->runtime == UL_RUNTIME_GO
-               ? (program->is_static ? ", static" : ", dynamic")
-               : "");
-  const char *interpreter = base_name(program->interpreter);
-  if (program->is_script && program->is_python_wrapper) {
-    snprintf(by, sizeof by, "script, run by %.255s, for Python", interpreter);
-  } else if (program->is_script) {
-    snprintf(by, sizeof by, "script, run by %.255s (%s)", interpreter, what);
+  char    mib[UL_SIZE_TEXT_MAX];
+  ul_text text = ul_text_init(plan->sentence, sizeof plan->sentence);
+  ul_text_add(&text, base_name(name));
+  ul_text_add(&text, ": ");
+  add_what(&text, program);
+  if (plan->preloaded) {
+    ul_text_add(&text, "; libullage preloaded");
+  } else {
+    ul_text_add(&text, "; run and watched only (");
+    ul_text_add(&text, why_not(program, plan));
+    ul_text_add(&text, ")");
   }
   if (plan->preloaded && program->runtime == UL_RUNTIME_PYTHON) {
-    if (!python_malloc) {
-      snprintf(malloc_text, sizeof malloc_text, ", PYTHONMALLOC=malloc");
-    } else {
-      snprintf(malloc_text, sizeof malloc_text, ", PYTHONMALLOC=%.64s kept%s", python_malloc,
-               strncmp(python_malloc, "malloc", 6) == 0 ? "" : ": it hides objects from libullage");
+    ul_text_add(&text, ", PYTHONMALLOC=");
+    ul_text_add(&text, python_malloc ? python_malloc : "malloc");
+    if (python_malloc) ul_text_add(&text, " kept");
+    if (python_malloc && strncmp(python_malloc, "malloc", 6) != 0) {
+      ul_text_add(&text, ": it hides objects from libullage");
     }
   }
   if (budget_bytes > 0) {
-    snprintf(budget, sizeof budget, ", budget %s%s", ul_size_mib(mib, budget_bytes),
-             plan->preloaded ? "" : " watched, not enforced");
+    ul_text_add(&text, ", budget ");
+    ul_text_add(&text, ul_size_mib(mib, budget_bytes));
+    if (!plan->preloaded) ul_text_add(&text, " watched, not enforced");
   }
-  snprintf(plan->sentence, sizeof plan->sentence, "%.128s: %s; %s%s%s%s%s", base_name(name),
-           program->is_script ? by : what,
-           plan->preloaded ? "libullage preloaded" : "run and watched only (",
-           plan->preloaded ? "" : why_not(program, plan), plan->preloaded ? "" : ")", malloc_text,
-           budget);
 }
 
 /* ---- The plan --------------------------------------------------------------------------------- */

@@ -14,8 +14,8 @@ Figures, of the measured ones only:
     wall   seconds from start to end; where the program uses `with box.timed()`, that part alone
     cpu    user + system seconds of the program and the children it waited for
     rss    peak resident bytes of the largest single process (ru_maxrss; see measure.c);
-           for Program(tree=True) the peak of the PSS of all processes together, sampled at 10 Hz: shared
-           pages counted once, as a machine would feel them; peaks shorter than 100 ms can be missed
+           for Program(tree=True) the peak of the PSS of all processes together, sampled at 25 Hz: shared
+           pages counted once, as a machine would feel them; peaks shorter than 40 ms can be missed
     extra  what a program adds with Box.figure, as RSS after a flush
 """
 import contextlib
@@ -32,7 +32,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 PAYLOAD = HERE / "payload"
-SAMPLE_S = 0.1
+SAMPLE_S = 0.04
 # The distribution's directories first: a wrapper in /usr/local/bin is not the program we mean to test.
 SEARCH_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# run.sh [BUILD_DIR] [bats options…]: the tests of the ullage command, in TAP.
+#
+# BUILD_DIR holds ullage and libullage.so (default: $ULLAGE_BUILD_DIR, else build/release).
+# A test that cannot run here is skipped, and says why.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+build=${ULLAGE_BUILD_DIR-$here/../../build/release}
+if [ $# -gt 0 ] && [ -d "$1" ]; then
+  build=$1
+  shift
+fi
+ULLAGE_BIN=$(cd "$build" && pwd)/ullage
+export ULLAGE_BIN
+if [ ! -x "$ULLAGE_BIN" ]; then
+  echo "no $ULLAGE_BIN; build the release preset first: make build" >&2
+  exit 2
+fi
+# What the caller has set must not decide how a test ends.
+unset ULLAGE_BUDGET ULLAGE_STATS ULLAGE_RELEASE ULLAGE_RELEASE_DELAY_MS ULLAGE_RUN LD_PRELOAD \
+  PYTHONMALLOC NO_COLOR
+exec bats --tap "$@" "$here"
