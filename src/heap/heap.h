@@ -47,6 +47,7 @@ struct ul_heap {
 
   uint64_t resident_leaves; /* atomic: leaves with memory behind them, as far as we know */
   uint64_t peak_leaves;     /* atomic: highest resident_leaves */
+  uint64_t transfer_bytes;  /* atomic: in all transfer stacks */
   uint64_t returned_bytes;  /* atomic: given back since the start */
   bool     return_memory;   /* give memory back in the background */
 

@@ -7,18 +7,18 @@
 #include "heap/heap.h"
 #include "os/fatal.h"
 
-/* A bin's limits. 64 KiB and 1024 objects are where longer bins stopped paying in bursts of 1000
- * objects (docs/design/heap.md [heap.cache]). */
-#define UL_BIN_BYTES   (64 * 1024u)
-#define UL_BIN_OBJECTS 1024u
+/* What a thread may hold in all its bins: a share of the heap, so that a small heap is not mostly
+ * caches and a burst in a large one finds room (docs/design/heap.md [heap.cache]). One bin may hold a
+ * quarter of that. */
+#define THREADS_SHARE      32
+#define THREAD_BYTES_LEAST ((uint64_t)128 << 10)
+#define THREAD_BYTES_MAX   ((uint64_t)4 << 20)
+#define BIN_SHARE          4
+#define BIN_OBJECTS        2048u
 /* A new bin: half a leaf's worth, at most 32, at least two. */
 #define FIRST_BYTES    2048u
 #define FIRST_OBJECTS  32u
 #define LEAST_OBJECTS  2u
-/* What all bins of a thread may hold: an eighth of 16 MiB each for few threads, less for many. */
-#define THREAD_BYTES_MAX   ((uint64_t)2 << 20)
-#define THREAD_BYTES_LEAST ((uint64_t)128 << 10)
-#define THREADS_BYTES      ((uint64_t)16 << 20)
 
 UL_TLS ul_mcache *ul_mcache_current = &ul_mcache_none;
 ul_mcache         ul_mcache_none, ul_mcache_gone;
@@ -76,9 +76,11 @@ static void grow_bin(ul_heap *heap, ul_mcache *cache, ul_mcentral *central) {
   if (capacity == 0) {
     capacity = UL_MAX(UL_MIN(FIRST_BYTES / bin->object_bytes, FIRST_OBJECTS), LEAST_OBJECTS);
   } else {
-    uint32_t most = UL_MIN(UL_BIN_BYTES / bin->object_bytes, UL_BIN_OBJECTS);
-    uint64_t share = THREADS_BYTES / UL_MAX(ul_load(&heap->caches.count), (uint64_t)1);
+    uint64_t share = (uint64_t)ul_load(&heap->committed_pages) << UL_PAGE_SHIFT;
+    share /= THREADS_SHARE * UL_MAX(ul_load(&heap->caches.count), (uint64_t)1);
     share = UL_MAX(UL_MIN(share, THREAD_BYTES_MAX), THREAD_BYTES_LEAST);
+    uint32_t most = (uint32_t)(share / BIN_SHARE / bin->object_bytes);
+    most = UL_MIN(most, BIN_OBJECTS);
     if (cache->capacity_bytes + (uint64_t)bin->capacity * bin->object_bytes > share) return;
     capacity = UL_MIN(capacity, UL_MAX(most, LEAST_OBJECTS));
     if (capacity <= bin->capacity) return;

@@ -9,9 +9,8 @@
  * full one, an address that is not ours, a large object, a second free) falls out of the comparisons
  * that the usual case needs anyway and is sorted out in the slow path.
  *
- * Capacity starts small and doubles each time a bin runs empty or full, up to UL_BIN_BYTES or
- * UL_BIN_OBJECTS and to what the thread may hold in all, so that a thread that allocates little
- * holds little.
+ * Capacity starts small and doubles each time a bin runs empty or full, up to what
+ * the thread may hold, a share of the heap: who allocates little holds little.
  *
  * A thread without a cache (too early, too late, no memory for one) has `ul_mcache_none`, whose bins
  * hold nothing and take nothing: its every call goes the slow way.

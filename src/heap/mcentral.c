@@ -7,10 +7,12 @@
 #include "heap/heap.h"
 #include "os/fatal.h"
 
-/* The transfer stack of a class: as much as two full caches spill (mcache.c), at least a few. */
+/* The transfer stack of a class: as much as two full caches spill (mcache.c), at least a few; and all
+ * of them together at most a sixty-fourth of the heap, since what waits there pins its leaves. */
 #define TRANSFER_BYTES   (128 * 1024u)
 #define TRANSFER_OBJECTS 2048u
 #define TRANSFER_LEAST   8u
+#define TRANSFER_SHARE   64
 
 void ul_mcentral_init(ul_mcentral *central, unsigned size_class, uint8_t leaf_value) {
   ul_lock_take(&central->lock);
@@ -21,10 +23,7 @@ void ul_mcentral_init(ul_mcentral *central, unsigned size_class, uint8_t leaf_va
     central->span_bytes = ul_size_class_span_bytes(size_class);
     central->span_objects = central->span_bytes / central->object_bytes;
     central->magic = ul_div_magic(central->object_bytes);
-    for (int i = 0; i < UL_READY_LISTS; i++) ul_link_init(&central->ready[i]);
-    ul_link_init(&central->bare);
-    ul_link_init(&central->adopted);
-    ul_link_init(&central->full);
+    for (int i = 0; i < UL_CENTRAL_LISTS; i++) ul_link_init(&central->lists[i]);
     ul_store_release(&central->in_use, (uint8_t)1);
   }
   ul_lock_drop(&central->lock);
@@ -44,33 +43,47 @@ static ul_mspan *first_of(ul_link *list) {
   return ul_list_empty(list) ? NULL : UL_CONTAINER_OF(list->next, ul_mspan, link);
 }
 
-/* The list that the span's counts say. */
-static ul_link *list_of(ul_mcentral *central, const ul_mspan *span) {
+/* Lists by number, so that a span knows the one it is on: ready ones first. */
+enum { LIST_BARE = UL_READY_LISTS, LIST_ADOPTED, LIST_FULL, LIST_NONE };
+
+static uint8_t list_of(const ul_mspan *span) {
   uint32_t free_objects = ul_mspan_free_objects(span);
-  if (span->adopted) return &central->adopted;
-  if (free_objects == 0) return span->parked > 0 ? &central->bare : &central->full;
-  return &central->ready[(uint64_t)span->live * UL_READY_LISTS / span->capacity];
+  if (span->adopted) return LIST_ADOPTED;
+  if (free_objects == 0) return span->parked > 0 ? LIST_BARE : LIST_FULL;
+  return (uint8_t)((uint64_t)span->live * UL_READY_LISTS / span->capacity);
 }
 
 void ul_mcentral_relist(ul_heap *heap, ul_mcentral *central, ul_mspan *span) {
-  ul_list_remove(&span->link);
-  if (span->releasing) return; /* the scavenger relists it */
+  if (span->releasing) { /* the scavenger lists it again */
+    ul_list_remove(&span->link);
+    span->list = LIST_NONE;
+    return;
+  }
   if (span->live == 0 && !span->adopted) {
+    ul_list_remove(&span->link);
     central->spans--;
     central->free_objects -= ul_mspan_free_objects(span);
     central->dirty_leaves -= span->dirty;
     ul_mheap_free_small(heap, span);
-  } else if (span->changed) {
-    ul_list_push(list_of(central, span), &span->link);
-  } else {
-    ul_list_append(list_of(central, span), &span->link); /* the scavenger looks at the head */
+    return;
   }
+  /* Most of the time nothing moves, and the neighbours' records stay untouched. */
+  uint8_t list = list_of(span);
+  if (list == span->list && span->moved_up == span->changed) return;
+  ul_list_remove(&span->link);
+  if (span->changed) {
+    ul_list_push(&central->lists[list], &span->link);
+  } else {
+    ul_list_append(&central->lists[list], &span->link); /* the scavenger looks at the head */
+  }
+  span->list = list;
+  span->moved_up = span->changed;
 }
 
 /* The span to refill from when the adopted one has no free object left: the fullest that has. */
 static ul_mspan *next_ready(ul_mcentral *central) {
   for (int i = UL_READY_LISTS - 1; i >= 0; i--) {
-    ul_mspan *span = first_of(&central->ready[i]);
+    ul_mspan *span = first_of(&central->lists[i]);
     if (span) return span;
   }
   return NULL;
@@ -96,7 +109,7 @@ static bool activate(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted) {
       central->free_objects += gained;
       if (gained) return true;
     }
-    span = first_of(&central->bare);
+    span = first_of(&central->lists[LIST_BARE]);
     if (span) {
       /* A bare span whose last leaves are being given back gains nothing: it was relisted only
        * after that, so it does gain. */
@@ -125,6 +138,7 @@ uint32_t ul_mcentral_fetch(ul_heap *heap, ul_mcentral *central, ul_mspan **adopt
   if (central->transfer_count > 0) {
     got = UL_MIN(want, central->transfer_count);
     central->transfer_count -= got;
+    ul_sub(&heap->transfer_bytes, (uint64_t)got * central->object_bytes);
     memcpy(ret_objects, central->transfer + central->transfer_count, got * sizeof *ret_objects);
     central->transfer_low = UL_MIN(central->transfer_low, central->transfer_count);
   }
@@ -157,6 +171,15 @@ uint32_t ul_mcentral_fetch(ul_heap *heap, ul_mcentral *central, ul_mspan **adopt
   return got;
 }
 
+/* Spans of a class are aligned to their size: no look at the head map. */
+UL_INLINE ul_mspan *span_of(const ul_heap *heap, const ul_mcentral *central, const void *object) {
+  uintptr_t offset = (uintptr_t)object - heap->base;
+  return &heap->spans[ul_round_down(offset, central->span_bytes) >> UL_PAGE_SHIFT];
+}
+
+/* Objects to look ahead: a record's miss costs about as much as putting four objects back. */
+#define AHEAD 4
+
 /* Puts objects back into their spans. Neighbours in `objects` are often of one span: it is moved
  * between lists once for them all. */
 static void put_all(ul_heap *heap, ul_mcentral *central, void **objects, uint32_t count) {
@@ -164,9 +187,10 @@ static void put_all(ul_heap *heap, ul_mcentral *central, void **objects, uint32_
   for (uint32_t i = 0; i < count; i++) {
     ul_mspan *span = last;
     uintptr_t address = (uintptr_t)objects[i];
+    if (i + AHEAD < count) __builtin_prefetch(span_of(heap, central, objects[i + AHEAD]));
     if (!span || address - ul_page_address(heap, span->first_page) >= central->span_bytes) {
       if (last) ul_mcentral_relist(heap, central, last);
-      span = &heap->spans[heap->head_of_page[(address - heap->base) >> UL_PAGE_SHIFT] - 1];
+      span = span_of(heap, central, objects[i]);
       UL_ASSERT(span->central == central);
       last = span;
     }
@@ -188,9 +212,12 @@ static bool make_transfer(ul_heap *heap, ul_mcentral *central) {
 }
 
 void ul_mcentral_drain(ul_heap *heap, ul_mcentral *central, uint32_t count) {
+  UL_CHECK(count <= central->transfer_count);
   /* The oldest lie at the bottom. */
   put_all(heap, central, central->transfer, count);
+  ul_sub(&heap->transfer_bytes, (uint64_t)count * central->object_bytes);
   central->transfer_count -= count;
+  central->transfer_low = UL_MIN(central->transfer_low, central->transfer_count);
   memmove(central->transfer, central->transfer + count,
           central->transfer_count * sizeof *central->transfer);
 }
@@ -204,7 +231,10 @@ void ul_mcentral_return(ul_heap *heap, ul_mcentral *central, void **objects, uin
       ul_mcentral_drain(heap, central, UL_MIN(central->transfer_count, count - room));
       room = central->transfer_capacity - central->transfer_count;
     }
+    uint64_t most = ((uint64_t)ul_load(&heap->committed_pages) << UL_PAGE_SHIFT) / TRANSFER_SHARE;
+    if (ul_load(&heap->transfer_bytes) > most) room = 0;
     uint32_t moved = UL_MIN(room, count);
+    ul_add(&heap->transfer_bytes, (uint64_t)moved * central->object_bytes);
     memcpy(central->transfer + central->transfer_count, objects, moved * sizeof *objects);
     central->transfer_count += moved;
     objects += moved;
@@ -225,27 +255,19 @@ void ul_mcentral_unadopt(ul_heap *heap, ul_mcentral *central, ul_mspan *span) {
   ul_lock_drop(&central->lock);
 }
 
-static uint64_t check_list(ul_heap *heap, ul_mcentral *central, ul_link *list) {
-  uint64_t objects = 0;
-  for (ul_link *link = list->next; link != list; link = link->next) {
-    ul_mspan *span = UL_CONTAINER_OF(link, ul_mspan, link);
-    UL_CHECK(span->central == central);
-    UL_CHECK(!span->releasing);
-    UL_CHECK(list_of(central, span) == list);
-    ul_mspan_check(heap, span);
-    objects += ul_mspan_free_objects(span);
-  }
-  return objects;
-}
-
 void ul_mcentral_check(ul_heap *heap, ul_mcentral *central) {
   uint64_t free_objects = 0;
-  for (int i = 0; i < UL_READY_LISTS; i++) {
-    free_objects += check_list(heap, central, &central->ready[i]);
+  for (int i = 0; i < UL_CENTRAL_LISTS; i++) {
+    ul_link *list = &central->lists[i];
+    for (ul_link *link = list->next; link != list; link = link->next) {
+      ul_mspan *span = UL_CONTAINER_OF(link, ul_mspan, link);
+      UL_CHECK(span->central == central);
+      UL_CHECK(!span->releasing);
+      UL_CHECK(span->list == i && list_of(span) == i);
+      ul_mspan_check(heap, span);
+      free_objects += ul_mspan_free_objects(span);
+    }
   }
-  free_objects += check_list(heap, central, &central->bare);
-  free_objects += check_list(heap, central, &central->adopted);
-  free_objects += check_list(heap, central, &central->full);
   UL_CHECK(free_objects <= central->free_objects); /* spans being released are on no list */
   UL_CHECK(central->transfer_count <= central->transfer_capacity);
 }

@@ -24,7 +24,8 @@
 #include "heap/mspan.h"
 #include "os/lock.h"
 
-#define UL_READY_LISTS 8
+#define UL_READY_LISTS   8
+#define UL_CENTRAL_LISTS (UL_READY_LISTS + 3)
 
 typedef struct ul_mcentral {
   ul_lock  lock;
@@ -46,10 +47,7 @@ typedef struct ul_mcentral {
   uint64_t spans;
   uint64_t dirty_leaves; /* inactive leaves of its spans that have memory behind them */
   uint64_t dirty_low;    /* lowest dirty_leaves since the scavenger last looked */
-  ul_link  ready[UL_READY_LISTS];
-  ul_link  bare;
-  ul_link  adopted;
-  ul_link  full;
+  ul_link  lists[UL_CENTRAL_LISTS]; /* ready[0..7], bare, adopted, full */
 } UL_ALIGNED(UL_CACHE_LINE) ul_mcentral;
 
 /* Fills in a central on first use. Context: any; takes the lock. */

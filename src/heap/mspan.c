@@ -73,6 +73,8 @@ void ul_mspan_init_small(ul_heap *heap, ul_mspan *span, ul_mcentral *central, ui
   span->adopted = span->releasing = 0;
   span->changed = span->dirty > 0;
   span->former_bytes = 0;
+  span->list = UINT8_MAX;
+  span->moved_up = 0;
   memset(bits, 0xff, ul_bitmap_words(span->capacity) * sizeof *bits);
   ul_link_init(&span->link);
   (void)heap;

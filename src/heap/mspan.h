@@ -46,7 +46,9 @@ typedef struct ul_mspan {
   uint8_t  adopted;    /* small: a cache refills from it; nobody else does */
   uint8_t  releasing;  /* small: the scavenger gives leaves of it back; leave it alone */
   uint8_t  changed;    /* small: objects came back since the scavenger last looked */
-  uint8_t  reserved[3];
+  uint8_t  list;       /* small: which list of its central it is on (mcentral.c) */
+  uint8_t  moved_up;   /* small: it changed since it was put on that list, and stands at its head */
+  uint8_t  reserved[1];
   uint32_t former_pages; /* pages and object size of the last span that started here: tells a second */
   size_t   former_bytes; /* free from a foreign address after the span is gone; 0: none */
   uint32_t capacity; /* small: objects */

@@ -59,7 +59,7 @@ static size_t release_from_span(ul_heap *heap, ul_mcentral *central, ul_mspan *s
   span->changed = *want == 0; /* there may be more to come for the next look */
   central->free_objects -= before - ul_mspan_free_objects(span);
   span->releasing = 1;
-  ul_list_remove(&span->link);
+  ul_mcentral_relist(heap, central, span);
   ul_lock_drop(&central->lock);
   bytes = count ? release_leaves(heap, leaves, count) : 0;
   ul_lock_take(&central->lock);
@@ -90,11 +90,9 @@ static size_t release_from_list(ul_heap *heap, ul_mcentral *central, ul_link *li
 /* Gives back up to `want` idle leaves of the spans of a class, emptiest spans first. */
 static size_t release_from_central(ul_heap *heap, ul_mcentral *central, uint64_t want) {
   size_t bytes = 0;
-  for (int i = 0; i < UL_READY_LISTS; i++) {
-    bytes += release_from_list(heap, central, &central->ready[i], &want);
+  for (int i = 0; i < UL_CENTRAL_LISTS; i++) {
+    bytes += release_from_list(heap, central, &central->lists[i], &want);
   }
-  bytes += release_from_list(heap, central, &central->bare, &want);
-  bytes += release_from_list(heap, central, &central->adopted, &want);
   return bytes;
 }
 

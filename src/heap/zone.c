@@ -89,9 +89,7 @@ void ul_zone_destroy(ul_zone *zone) {
   for (unsigned c = 0; c < UL_CLASS_COARSE; c++) {
     ul_mcentral *central = &zone->central[c];
     ul_lock_take(&central->lock);
-    for (int i = 0; i < UL_READY_LISTS; i++) free_spans(heap, central, &central->ready[i]);
-    free_spans(heap, central, &central->bare);
-    free_spans(heap, central, &central->full);
+    for (int i = 0; i < UL_CENTRAL_LISTS; i++) free_spans(heap, central, &central->lists[i]);
     ul_lock_drop(&central->lock);
   }
   while (!ul_list_empty(&zone->large)) {
