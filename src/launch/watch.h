@@ -36,8 +36,7 @@ typedef struct ul_watch {
   int        newest_fd, newest_pid, pid_max;
   /* when what is due, relative to start_ns */
   uint64_t start_ns, next_ns, usage_due_ns, pss_due_ns, oom_due_ns, walk_due_ns;
-  uint64_t cpu_ns, look_cost_ns, pss_cost_ns; /* our processor time: at the last look, of a look
-                                                 (smoothed), of the PSS in the last look */
+  uint64_t cpu_ns, look_cost_ns; /* our processor time: after the last look; of one, smoothed */
   /* results */
   ul_figures   figures;
   ul_oom_watch oom;
