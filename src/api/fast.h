@@ -12,8 +12,9 @@
 
 UL_INLINE void *ul_api_malloc(size_t size) {
   if (UL_LIKELY(size <= UL_STEP_LINEAR_MAX)) {
-    unsigned size_class = ul_load(&ul_runtime_self.heap.sizes.class_of_step[(size + 7) / 8]);
-    void    *object = ul_mcache_get(ul_mcache_current, size_class);
+    ul_mcache *cache = ul_mcache_current;
+    unsigned   size_class = ul_load(&cache->sizes.class_of_step[(size + 7) / 8]);
+    void      *object = ul_mcache_get(cache, size_class);
     if (UL_LIKELY(object != NULL)) return object;
   }
   return ul_api_malloc_slow(size);

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #include "api/fast.h"
-#include "os/fatal.h"
 
 typedef void (*new_handler)(void);
 
@@ -53,7 +52,7 @@ static UL_COLD void *new_slow(size_t size, size_t alignment, bool nothrow) {
     }
     if (call_handler()) continue;
     if (_ZSt17__throw_bad_allocv) _ZSt17__throw_bad_allocv();
-    ul_fatal("operator new: out of memory, and no C++ runtime to throw std::bad_alloc");
+    ul_runtime_die("operator new: out of memory, and no C++ runtime to throw std::bad_alloc");
   }
 }
 

@@ -10,7 +10,6 @@
 #include "heap/object.h"
 #include "heap/scavenge.h"
 #include "heap/zone.h"
-#include "os/fatal.h"
 
 /* Larger requests than PTRDIFF_MAX have no valid pointer differences inside: always refused. */
 #define SIZE_LIMIT ((size_t)PTRDIFF_MAX)
@@ -26,9 +25,15 @@ static void *small_of_class(ul_heap *heap, unsigned size_class) {
   return object ? object : ul_mcache_refill(heap, size_class);
 }
 
+/* The class of a request, as the thread's cache sees it. */
+static unsigned class_of(const ul_heap *heap, size_t size) {
+  const ul_mcache *cache = ul_mcache_current;
+  return ul_size_class(ul_mcache_is_real(cache) ? &cache->sizes : &heap->sizes, size);
+}
+
 static void *try_allocate(ul_heap *heap, size_t size, bool zero) {
   if (size > UL_SMALL_MAX_BYTES) return ul_large_alloc(heap, size, 1, zero);
-  void *object = small_of_class(heap, ul_size_class(&heap->sizes, size));
+  void *object = small_of_class(heap, class_of(heap, size));
   if (object && zero) memset(object, 0, size);
   return object;
 }
@@ -49,7 +54,7 @@ UL_NOINLINE void *ul_api_malloc_slow(size_t size) {
   ul_heap *heap = &ul_runtime_self.heap;
   /* The sizes between 1 KiB and 32 KiB that a cache holds come here too. */
   if (size > UL_STEP_LINEAR_MAX && size <= UL_SMALL_MAX_BYTES) {
-    void *object = ul_mcache_get(ul_mcache_current, ul_size_class(&heap->sizes, size));
+    void *object = ul_mcache_get(ul_mcache_current, class_of(heap, size));
     if (object) return object;
   }
   void *object = allocate(size, false);
@@ -85,7 +90,7 @@ void *ul_api_calloc(size_t count, size_t size) {
   size_t bytes;
   if (UL_UNLIKELY(__builtin_mul_overflow(count, size, &bytes))) return no_memory();
   if (UL_LIKELY(bytes <= UL_STEP_LINEAR_MAX)) {
-    unsigned size_class = ul_size_class(&ul_runtime_self.heap.sizes, bytes);
+    unsigned size_class = ul_size_class(&ul_mcache_current->sizes, bytes);
     void    *object = ul_mcache_get(ul_mcache_current, size_class);
     if (UL_LIKELY(object != NULL)) return memset(object, 0, bytes);
   }
@@ -97,7 +102,7 @@ void *ul_api_calloc(size_t count, size_t size) {
 static bool fits_class(const ul_heap *heap, size_t object_bytes, size_t size) {
   if (size > object_bytes) return false;
   if (size >= object_bytes - object_bytes / 4) return true;
-  return ul_size_class_bytes(ul_size_class(&heap->sizes, size)) >= object_bytes;
+  return ul_size_class_bytes(class_of(heap, size)) >= object_bytes;
 }
 
 void *ul_api_realloc(void *object, size_t size) {
@@ -139,7 +144,7 @@ void *ul_api_aligned(size_t alignment, size_t size) {
     return ul_large_alloc(heap, UL_MAX(size, UL_SMALL_MAX_BYTES + 1), alignment, false);
   }
   /* Spans are aligned to more than a leaf, so an object is aligned to what divides its size. */
-  unsigned size_class = ul_size_class(&heap->sizes, ul_round_up(size, alignment));
+  unsigned size_class = class_of(heap, ul_round_up(size, alignment));
   if (ul_size_class_bytes(size_class) % alignment != 0) {
     size_class = ul_size_class_aligned(size, alignment);
   }

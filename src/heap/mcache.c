@@ -36,14 +36,27 @@ void ul_mcache_create(ul_heap *heap) {
     table->idle = cache->next_idle;
   } else {
     cache = ul_meta_alloc(&heap->meta, sizeof *cache);
-    if (cache) memset(cache, 0, sizeof *cache);
+    if (cache) {
+      memset(cache, 0, sizeof *cache);
+      cache->colour = table->made++ % UL_COLOURS;
+    }
   }
   if (cache) {
+    ul_size_table_colour(&cache->sizes, &heap->sizes, cache->colour);
     ul_list_push(&table->all, &cache->link);
     ul_store(&table->count, table->count + 1);
     ul_mcache_current = cache;
   }
   ul_lock_drop(&table->lock);
+}
+
+void ul_mcache_refine(ul_heap *heap, unsigned size_class) {
+  ul_lock_take(&heap->caches.lock);
+  ul_size_table_refine(&heap->sizes, size_class);
+  for (ul_link *link = heap->caches.all.next; link != &heap->caches.all; link = link->next) {
+    ul_size_table_refine(&UL_CONTAINER_OF(link, ul_mcache, link)->sizes, size_class);
+  }
+  ul_lock_drop(&heap->caches.lock);
 }
 
 static void resize_slots(ul_heap *heap, ul_mcache *cache, unsigned size_class, uint32_t capacity) {

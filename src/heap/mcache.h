@@ -45,10 +45,12 @@ typedef struct ul_bin_cold {
 } ul_bin_cold;
 
 typedef struct ul_mcache {
+  ul_size_table sizes;           /* all zero in ul_mcache_none: leads to bin 0, which is empty */
   ul_bin      bin[UL_CLASS_END]; /* the first four belong to leaf states and stay empty */
   ul_bin_cold cold[UL_CLASS_END];
   ul_link     link;           /* in ul_mcache_table.all */
   struct ul_mcache *next_idle; /* in ul_mcache_table.idle */
+  unsigned    colour;
   uint64_t    capacity_bytes; /* sum over bins of capacity * object_bytes */
 } ul_mcache;
 
@@ -58,6 +60,7 @@ typedef struct ul_mcache_table {
   ul_mcache *idle;  /* empty ones, for the next thread */
   ul_link    orphans; /* of threads that a fork left behind, still filled */
   uint64_t   count; /* in `all` */
+  unsigned   made;  /* ever; gives each its colour */
 } ul_mcache_table;
 
 /* The calling thread's cache. One of the two globals inside; the other is the runtime. */
@@ -93,6 +96,9 @@ void ul_mcache_put_slow(ul_heap *heap, unsigned size_class, void *object);
 
 /* Bytes in the caches of all threads; a snapshot while they run. Context: takes caches.lock. */
 uint64_t ul_mcache_total_bytes(ul_heap *heap, uint64_t *ret_objects);
+
+/* Makes the fine classes below a coarse one known to every cache. Takes caches.lock. */
+void ul_mcache_refine(ul_heap *heap, unsigned size_class);
 
 void ul_mcache_check(ul_heap *heap, const ul_mcache *cache);
 

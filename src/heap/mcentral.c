@@ -124,11 +124,13 @@ static bool activate(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted) {
   }
 }
 
-static void refine(ul_heap *heap, ul_mcentral *central) {
+/* Has the class come to hold so much that it is worth refining? True once. */
+static bool should_refine(ul_mcentral *central) {
+  if (central->refined || central->leaf_value != central->size_class) return false;
+  if (!ul_size_class_is_coarse(central->size_class)) return false;
+  if (central->live_objects * central->object_bytes <= UL_REFINE_BYTES) return false;
   central->refined = 1;
-  if (central->leaf_value == central->size_class) {
-    ul_size_table_refine(&heap->sizes, central->size_class);
-  }
+  return true;
 }
 
 uint32_t ul_mcentral_fetch(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted,
@@ -160,14 +162,12 @@ uint32_t ul_mcentral_fetch(ul_heap *heap, ul_mcentral *central, ul_mspan **adopt
   }
   central->free_low = UL_MIN(central->free_low, central->free_objects);
   central->dirty_low = UL_MIN(central->dirty_low, central->dirty_leaves);
-  if (UL_UNLIKELY(!central->refined) && ul_size_class_is_coarse(central->size_class) &&
-      central->live_objects * central->object_bytes > UL_REFINE_BYTES) {
-    refine(heap, central);
-  }
+  bool refine = should_refine(central);
 #if ULLAGE_INVARIANTS >= 2
   ul_mcentral_check(heap, central);
 #endif
   ul_lock_drop(&central->lock);
+  if (UL_UNLIKELY(refine)) ul_mcache_refine(heap, central->size_class);
   return got;
 }
 

@@ -20,7 +20,9 @@ static uint32_t fine_bytes(unsigned f) {
   return (512u << doubling) + eighth * (64u << doubling) + (quarter + 1) * (16u << doubling);
 }
 
+/* The first coarse classes are 8, 16, 32, 48 bytes: the ones that have colours. */
 uint32_t ul_size_class_bytes(unsigned size_class) {
+  if (size_class >= UL_CLASS_PLAIN) return coarse_bytes((size_class - UL_CLASS_PLAIN) % UL_COLOUR_CLASSES);
   unsigned c = size_class - UL_CLASS_FIRST;
   return c < UL_CLASS_COARSE ? coarse_bytes(c) : fine_bytes(c - UL_CLASS_COARSE);
 }
@@ -39,7 +41,7 @@ size_t ul_size_step_bytes(size_t step) {
 
 unsigned ul_size_class_aligned(size_t size, size_t alignment) {
   unsigned best = 0;
-  for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) {
+  for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_PLAIN; c++) {
     uint32_t bytes = ul_size_class_bytes(c);
     if (bytes < size || bytes % alignment != 0) continue;
     if (best == 0 || bytes < ul_size_class_bytes(best)) best = c;
@@ -53,6 +55,16 @@ void ul_size_table_init(ul_size_table *table) {
   for (size_t step = 0; step < UL_STEPS; step++) {
     while (coarse_bytes(c) < ul_size_step_bytes(step)) c++;
     table->class_of_step[step] = (uint8_t)(UL_CLASS_FIRST + c);
+  }
+}
+
+void ul_size_table_colour(ul_size_table *table, const ul_size_table *from, unsigned colour) {
+  *table = *from;
+  if (colour == 0) return;
+  for (size_t step = 0; step < UL_COLOUR_STEPS; step++) {
+    unsigned class_index = from->class_of_step[step] - UL_CLASS_FIRST;
+    table->class_of_step[step] =
+        (uint8_t)(UL_CLASS_PLAIN + (colour - 1) * UL_COLOUR_CLASSES + class_index);
   }
 }
 

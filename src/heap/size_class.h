@@ -20,8 +20,8 @@
  * Numbers     A class's number is also what the leaf map says of its leaves (leaf.h), so numbers
  *             start at UL_CLASS_FIRST; coarse classes come first to keep small programs' records
  *             together.
- * Threads     Pure, but for the table: bytes written under one lock and read without it; either
- *             value of a byte is a right answer.
+ * Threads     Pure, but for the tables: each cache has one, its bytes written by whoever refines a
+ *             class and read by the owner; either value of a byte is a right answer.
  */
 #ifndef UL_HEAP_SIZE_CLASS_H
 #define UL_HEAP_SIZE_CLASS_H
@@ -34,7 +34,17 @@
 #define UL_CLASS_COARSE 73
 #define UL_CLASS_FINE   152
 #define UL_CLASS_FIRST  4
-#define UL_CLASS_END    (UL_CLASS_FIRST + UL_CLASS_COARSE + UL_CLASS_FINE)
+#define UL_CLASS_PLAIN  (UL_CLASS_FIRST + UL_CLASS_COARSE + UL_CLASS_FINE)
+#define UL_CLASS_END    (UL_CLASS_PLAIN + UL_COLOUR_CLASSES * (UL_COLOURS - 1))
+
+/* Objects of 8, 16, 32 and 48 bytes share cache lines, so these four classes exist once for each of
+ * six *colours*, and so does all that belongs to them: bins, spans, leaves. A thread allocates from
+ * its own colour only. What it frees of another goes into a bin that malloc never takes from, and
+ * from there back to that colour: two threads that each free a neighbour do not end up writing to
+ * one line for ever. Colour 0 is the first thread's, and the plain class numbers. */
+#define UL_COLOURS        6
+#define UL_COLOUR_CLASSES 4
+#define UL_COLOUR_STEPS   (48 / 8 + 1)
 
 /* Steps of 8 bytes up to 1024, then 32 to a doubling. */
 #define UL_STEP_LINEAR_MAX 1024
@@ -74,6 +84,9 @@ uint32_t ul_size_class_span_bytes(unsigned size_class);
 unsigned ul_size_class_aligned(size_t size, size_t alignment);
 
 void ul_size_table_init(ul_size_table *table);
+
+/* Copies `from`, with the small classes of a colour. */
+void ul_size_table_colour(ul_size_table *table, const ul_size_table *from, unsigned colour);
 
 /* Makes the fine classes below the coarse `size_class` usable. Context: locked(central). */
 void ul_size_table_refine(ul_size_table *table, unsigned size_class);

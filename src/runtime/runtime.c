@@ -70,6 +70,10 @@ int ul_runtime_enter(void) {
   return 0;
 }
 
+void ul_runtime_die(const char *message) {
+  ul_fatal(message);
+}
+
 static void fork_before(void) {
   ul_lock_take(&ul_runtime_self.start_lock);
   ul_heap_fork_before(&ul_runtime_self.heap);

@@ -41,6 +41,9 @@ extern ul_runtime ul_runtime_self;
  * 0 or -UL_E_NOMEM: the system gives no address space at all. Context: slow paths, no lock held. */
 UL_MUST_USE int ul_runtime_enter(void);
 
+/* Ends the process with one line. */
+UL_NORETURN void ul_runtime_die(const char *message);
+
 /* What the process holds, now. Context: takes locks of the heap one by one. */
 void ul_runtime_stats(ullage_stats_t *ret_stats);
 
