@@ -80,6 +80,9 @@ static void add_free(ul_heap *heap, size_t page, size_t pages, uint32_t dirty) {
   tree_add(heap, make_run(heap, page, pages, dirty));
 }
 
+/* Dirty runs to look at when the best fit is clean. */
+#define DIRTY_LOOKS 32
+
 /* Best fit that has room for an aligned run. A few candidates are tried; one with room for any
  * alignment always fits. */
 static ul_mspan *find_run(ul_heap *heap, size_t pages, size_t align_pages, size_t *ret_page) {
@@ -96,9 +99,34 @@ static ul_mspan *find_run(ul_heap *heap, size_t pages, size_t align_pages, size_
   return NULL;
 }
 
+/* The smallest of the runs freed last that has memory behind it and room: a better fit that has none
+ * would add to what the process holds. */
+static ul_mspan *find_dirty_run(ul_heap *heap, size_t pages, size_t align_pages, size_t *ret_page) {
+  ul_link  *list = &heap->pages.dirty_runs;
+  ul_mspan *best = NULL;
+  int       looks = 0;
+  for (ul_link *link = list->next; link != list && looks < DIRTY_LOOKS; link = link->next, looks++) {
+    ul_mspan *run = UL_CONTAINER_OF(link, ul_mspan, link);
+    size_t    page = ul_round_up(run->first_page, align_pages);
+    if (page + pages > (size_t)run->first_page + run->pages) continue;
+    if (best && best->pages <= run->pages) continue;
+    best = run;
+    *ret_page = page;
+  }
+  return best;
+}
+
 ul_mspan *ul_mheap_alloc(ul_heap *heap, size_t pages, size_t align_pages) {
   size_t    page;
   ul_mspan *run = find_run(heap, pages, align_pages, &page);
+  if (run && run->dirty == 0 && heap->pages.dirty_leaves >= pages * UL_LEAVES_PER_PAGE / 2) {
+    size_t    dirty_page;
+    ul_mspan *dirty_run = find_dirty_run(heap, pages, align_pages, &dirty_page);
+    if (dirty_run) {
+      run = dirty_run;
+      page = dirty_page;
+    }
+  }
   if (!run) {
     size_t    new_page, new_pages;
     ul_mspan *last = heap->committed_pages ? free_run_at(heap, heap->committed_pages - 1) : NULL;
