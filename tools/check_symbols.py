@@ -68,7 +68,7 @@ def source_of(path):
 
 
 def check_objects(build):
-    objects = sorted(path for name in ("ullage_inside", "ullage_interpose")
+    objects = sorted(path for name in ("ullage_inside", "ullage_interpose", "ullage_thread")
                      for path in (build / "CMakeFiles" / f"{name}.dir").rglob("*.o"))
     if not objects:
         errors.append(f"{build}: no inside objects; build the release preset first")

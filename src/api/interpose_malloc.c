@@ -101,8 +101,8 @@ UL_EXPORT struct mallinfo2 mallinfo2(void) {
   info.hblkhd = ul_load(&ul_runtime_self.heap.pages.large_bytes);
   info.uordblks = stats.live_bytes;
   info.fordblks = stats.free_bytes + stats.cached_bytes;
-  info.keepcost = stats.resident_bytes > stats.live_bytes ? stats.resident_bytes - stats.live_bytes
-                                                          : 0;
+  info.keepcost =
+      stats.resident_bytes > stats.live_bytes ? stats.resident_bytes - stats.live_bytes : 0;
   return info;
 }
 

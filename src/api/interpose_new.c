@@ -15,7 +15,7 @@
 
 typedef void (*new_handler)(void);
 
-UL_WEAK new_handler _ZSt15get_new_handlerv(void);
+UL_WEAK new_handler      _ZSt15get_new_handlerv(void);
 UL_WEAK UL_NORETURN void _ZSt17__throw_bad_allocv(void);
 
 /* One round of what [new.delete.single] asks for: call the handler, which frees something, throws or
@@ -35,8 +35,8 @@ UL_WEAK void *dlsym(void *handle, const char *name);
 
 static UL_COLD void *new_nothrow_slow(size_t size, size_t alignment) {
   static const char tag;
-  const char *name = alignment ? "_ZnwmSt11align_val_tRKSt9nothrow_t" : "_ZnwmRKSt9nothrow_t";
-  void       *catching = dlsym ? dlsym((void *)-1l /* RTLD_NEXT */, name) : NULL;
+  const char       *name = alignment ? "_ZnwmSt11align_val_tRKSt9nothrow_t" : "_ZnwmRKSt9nothrow_t";
+  void             *catching = dlsym ? dlsym((void *)-1l /* RTLD_NEXT */, name) : NULL;
   if (!catching) return NULL;
   return alignment ? ((nothrow_new_aligned)catching)(size, alignment, &tag)
                    : ((nothrow_new)catching)(size, &tag);
@@ -66,20 +66,20 @@ UL_INLINE void *new_aligned(size_t size, size_t alignment, bool nothrow) {
   return UL_LIKELY(object != NULL) ? object : new_slow(size, alignment, nothrow);
 }
 
-#define NEW(name, nothrow, ...)                                                                    \
-  void           *name(size_t size __VA_ARGS__);                                                   \
-  UL_EXPORT void *name(size_t size __VA_ARGS__) {                                                  \
-    return new_object(size, nothrow);                                                              \
+#define NEW(name, nothrow, ...)                   \
+  void           *name(size_t size __VA_ARGS__);  \
+  UL_EXPORT void *name(size_t size __VA_ARGS__) { \
+    return new_object(size, nothrow);             \
   }
-#define NEW_ALIGNED(name, nothrow, ...)                                                            \
-  void           *name(size_t size, size_t alignment __VA_ARGS__);                                 \
-  UL_EXPORT void *name(size_t size, size_t alignment __VA_ARGS__) {                                \
-    return new_aligned(size, alignment, nothrow);                                                  \
+#define NEW_ALIGNED(name, nothrow, ...)                             \
+  void           *name(size_t size, size_t alignment __VA_ARGS__);  \
+  UL_EXPORT void *name(size_t size, size_t alignment __VA_ARGS__) { \
+    return new_aligned(size, alignment, nothrow);                   \
   }
-#define DELETE(name, ...)                                                                          \
-  void           name(void *object __VA_ARGS__);                                                   \
-  UL_EXPORT void name(void *object __VA_ARGS__) {                                                  \
-    ul_api_free(object);                                                                           \
+#define DELETE(name, ...)                         \
+  void           name(void *object __VA_ARGS__);  \
+  UL_EXPORT void name(void *object __VA_ARGS__) { \
+    ul_api_free(object);                          \
   }
 #define NOTHROW , UL_UNUSED const void *tag
 #define SIZED   , UL_UNUSED size_t size

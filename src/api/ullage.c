@@ -6,7 +6,7 @@
 #include "heap/object.h"
 #include "heap/zone.h"
 
-#define TEXT_OF(x) #x
+#define TEXT_OF(x)                        #x
 #define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
 
 UL_EXPORT const char *ullage_version(void) {

@@ -10,10 +10,10 @@
 #include "base/base.h"
 
 /* No order: the value is whole, nothing else is promised. */
-#define ul_load(p)        __atomic_load_n((p), __ATOMIC_RELAXED)
-#define ul_store(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELAXED)
-#define ul_add(p, v)      __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
-#define ul_sub(p, v)      __atomic_fetch_sub((p), (v), __ATOMIC_RELAXED)
+#define ul_load(p)     __atomic_load_n((p), __ATOMIC_RELAXED)
+#define ul_store(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#define ul_add(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
+#define ul_sub(p, v)   __atomic_fetch_sub((p), (v), __ATOMIC_RELAXED)
 
 /* Who loads with acquire sees all that was written before the store with release. */
 #define ul_load_acquire(p)     __atomic_load_n((p), __ATOMIC_ACQUIRE)

@@ -12,7 +12,8 @@ typedef struct ul_link {
   struct ul_link *next, *prev;
 } ul_link;
 
-#define UL_CONTAINER_OF(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
+#define UL_CONTAINER_OF(link, type, member) \
+  ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 UL_INLINE void ul_link_init(ul_link *link) {
   link->next = link->prev = link;

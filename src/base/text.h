@@ -23,7 +23,7 @@ UL_INLINE ul_text ul_text_init(char *bytes, size_t capacity) {
 
 void ul_text_add(ul_text *text, const char *string);
 void ul_text_add_u64(ul_text *text, uint64_t n);
-void ul_text_add_hex(ul_text *text, uint64_t n); /* 0x7f00… */
+void ul_text_add_hex(ul_text *text, uint64_t n);     /* 0x7f00… */
 void ul_text_add_mib(ul_text *text, uint64_t bytes); /* "12.3 MiB" */
 
 #endif

@@ -15,8 +15,8 @@
 #include "os/fatal.h"
 #include "os/pages.h"
 
-#define ALIGN_BYTES     ((size_t)2 << 20)
-#define RESERVE_LEAST   ((size_t)16 << 20)
+#define ALIGN_BYTES      ((size_t)2 << 20)
+#define RESERVE_LEAST    ((size_t)16 << 20)
 #define GROW_PAGES_LEAST (((size_t)4 << 20) / UL_PAGE_BYTES)
 
 enum { TABLE_LEAF, TABLE_HEAD, TABLE_SPAN, TABLES };

@@ -35,7 +35,7 @@ struct ul_heap {
   size_t        leaf_count; /* leaves in use by the arena; addresses beyond are not ours */
   uint8_t      *leaf_state; /* the leaf map */
   uint64_t      key;        /* secret of the cookies, odd */
-  ul_size_table sizes; /* what new caches copy; for threads without one */
+  ul_size_table sizes;      /* what new caches copy; for threads without one */
 
   uint32_t *head_of_page; /* page + 1 of the span's first page; 0: none */
   ul_mspan *spans;        /* indexed by first page */

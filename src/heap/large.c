@@ -84,20 +84,20 @@ void *ul_large_alloc(ul_heap *heap, size_t bytes, size_t alignment, bool zero) {
     size_t    first = span->first_page + skip;
     if (skip > 0) {
       ul_mspan *aligned = &heap->spans[first];
-      aligned->first_page = (uint32_t)first;
-      aligned->pages = (uint32_t)(span->pages - skip);
+      ul_store(&aligned->first_page, (uint32_t)first);
+      ul_store(&aligned->pages, (uint32_t)(span->pages - skip));
       ul_link_init(&aligned->link);
       for (size_t i = 0; i < aligned->pages; i++) {
         ul_store_release(&heap->head_of_page[first + i], (uint32_t)first + 1);
       }
-      span->pages = (uint32_t)skip;
+      ul_store(&span->pages, (uint32_t)skip);
       ul_mheap_free(heap, span);
       span = aligned;
     }
     ul_mheap_shrink(heap, span, pages);
   }
   if (span) {
-    span->object_bytes = usable_bytes;
+    ul_store(&span->object_bytes, usable_bytes);
     heap->pages.large_objects++;
     heap->pages.large_bytes += usable_bytes;
   }

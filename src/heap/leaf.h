@@ -32,10 +32,10 @@
 #include "base/atomic.h"
 #include "heap/size_class.h"
 
-#define UL_PAGE_SHIFT 16
-#define UL_PAGE_BYTES ((size_t)1 << UL_PAGE_SHIFT)
-#define UL_LEAF_SHIFT 12
-#define UL_LEAF_BYTES ((size_t)1 << UL_LEAF_SHIFT)
+#define UL_PAGE_SHIFT      16
+#define UL_PAGE_BYTES      ((size_t)1 << UL_PAGE_SHIFT)
+#define UL_LEAF_SHIFT      12
+#define UL_LEAF_BYTES      ((size_t)1 << UL_LEAF_SHIFT)
 #define UL_LEAVES_PER_PAGE (UL_PAGE_BYTES / UL_LEAF_BYTES)
 
 enum ul_leaf_state {

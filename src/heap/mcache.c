@@ -16,9 +16,9 @@
 #define BIN_SHARE          4
 #define BIN_OBJECTS        2048u
 /* A new bin: half a leaf's worth, at most 32, at least two. */
-#define FIRST_BYTES    2048u
-#define FIRST_OBJECTS  32u
-#define LEAST_OBJECTS  2u
+#define FIRST_BYTES   2048u
+#define FIRST_OBJECTS 32u
+#define LEAST_OBJECTS 2u
 
 UL_TLS ul_mcache *ul_mcache_current = &ul_mcache_none;
 ul_mcache         ul_mcache_none, ul_mcache_gone;
@@ -113,9 +113,9 @@ void *ul_mcache_refill(ul_heap *heap, unsigned size_class) {
     if (ul_mcentral_fetch(heap, central, &adopted, &object, 1) == 0) return NULL;
     if (adopted) ul_mcentral_unadopt(heap, central, adopted);
   } else {
-    uint32_t want = UL_MAX(bin->capacity / 2, 1u);
+    uint32_t     want = UL_MAX(bin->capacity / 2, 1u);
     ul_bin_cold *cold = &cache->cold[size_class];
-    uint32_t got = ul_mcentral_fetch(heap, central, &cold->adopted, bin->slots, want);
+    uint32_t     got = ul_mcentral_fetch(heap, central, &cold->adopted, bin->slots, want);
     if (got == 0) return NULL;
     object = bin->slots[0];
     /* Lowest addresses are handed out first: they were fetched in ascending order. */

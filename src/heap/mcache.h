@@ -45,22 +45,22 @@ typedef struct ul_bin_cold {
 } ul_bin_cold;
 
 typedef struct ul_mcache {
-  ul_size_table sizes;           /* all zero in ul_mcache_none: leads to bin 0, which is empty */
-  ul_bin      bin[UL_CLASS_END]; /* the first four belong to leaf states and stay empty */
-  ul_bin_cold cold[UL_CLASS_END];
-  ul_link     link;           /* in ul_mcache_table.all */
+  ul_size_table     sizes; /* all zero in ul_mcache_none: leads to bin 0, which is empty */
+  ul_bin            bin[UL_CLASS_END]; /* the first four belong to leaf states and stay empty */
+  ul_bin_cold       cold[UL_CLASS_END];
+  ul_link           link;      /* in ul_mcache_table.all */
   struct ul_mcache *next_idle; /* in ul_mcache_table.idle */
-  unsigned    colour;
-  uint64_t    capacity_bytes; /* sum over bins of capacity * object_bytes */
+  unsigned          colour;
+  uint64_t          capacity_bytes; /* sum over bins of capacity * object_bytes */
 } ul_mcache;
 
 typedef struct ul_mcache_table {
   ul_lock    lock;
-  ul_link    all;   /* caches of running threads */
-  ul_mcache *idle;  /* empty ones, for the next thread */
+  ul_link    all;     /* caches of running threads */
+  ul_mcache *idle;    /* empty ones, for the next thread */
   ul_link    orphans; /* of threads that a fork left behind, still filled */
-  uint64_t   count; /* in `all` */
-  unsigned   made;  /* ever; gives each its colour */
+  uint64_t   count;   /* in `all` */
+  unsigned   made;    /* ever; gives each its colour */
 } ul_mcache_table;
 
 /* The calling thread's cache. One of the two globals inside; the other is the runtime. */
@@ -105,20 +105,20 @@ void ul_mcache_check(ul_heap *heap, const ul_mcache *cache);
 /* ---- The fast path: what follows is the whole of it. ---- */
 
 /* An object of `size_class`, its first word zero, NULL when the bin is empty. */
-UL_INLINE void *ul_mcache_get(ul_mcache *cache, unsigned size_class) {
+UL_INLINE void *ul_mcache_get(ul_mcache *cache, size_t size_class) {
   ul_bin  *bin = &cache->bin[size_class];
   uint32_t count = bin->count;
   if (UL_UNLIKELY(count == 0)) return NULL;
   void *object = bin->slots[count - 1];
   bin->count = count - 1;
-  ul_compiler_fence(); /* a fork in between loses the object; it must not be in two places */
+  ul_compiler_fence();     /* a fork in between loses the object; it must not be in two places */
   *(uint64_t *)object = 0; /* wipes the cookie: live from here */
   return object;
 }
 
 /* Puts `object` into the bin of `state`, what the leaf map says of its leaf. false when anything is
  * not as usual: not a class, no room, not the start of an object, free already. */
-UL_INLINE bool ul_mcache_put(ul_mcache *cache, unsigned state, void *object, uint64_t cookie) {
+UL_INLINE bool ul_mcache_put(ul_mcache *cache, size_t state, void *object, uint64_t cookie) {
   ul_bin  *bin = &cache->bin[state];
   uint32_t count = bin->count;
   if (UL_UNLIKELY(count >= bin->capacity)) return false;

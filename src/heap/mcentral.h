@@ -45,8 +45,8 @@ typedef struct ul_mcentral {
   uint64_t free_objects; /* not allocated, memory behind them */
   uint64_t free_low;     /* lowest free_objects since the scavenger last looked */
   uint64_t spans;
-  uint64_t dirty_leaves; /* inactive leaves of its spans that have memory behind them */
-  uint64_t dirty_low;    /* lowest dirty_leaves since the scavenger last looked */
+  uint64_t dirty_leaves;            /* inactive leaves of its spans that have memory behind them */
+  uint64_t dirty_low;               /* lowest dirty_leaves since the scavenger last looked */
   ul_link  lists[UL_CENTRAL_LISTS]; /* ready[0..7], bare, adopted, full */
 } UL_ALIGNED(UL_CACHE_LINE) ul_mcentral;
 

@@ -40,7 +40,7 @@ void *ul_meta_alloc(ul_meta *meta, size_t bytes) {
       meta->next += block_bytes;
     }
   }
-  if (block) meta->used_bytes += block_bytes;
+  if (block) ul_store(&meta->used_bytes, meta->used_bytes + block_bytes);
   ul_lock_drop(&meta->lock);
   return block;
 }
@@ -51,6 +51,6 @@ void ul_meta_free(ul_meta *meta, void *block, size_t bytes) {
   ul_lock_take(&meta->lock);
   *(void **)block = meta->free[index];
   meta->free[index] = block;
-  meta->used_bytes -= (uint64_t)1 << (index + UL_META_SHIFT_MIN);
+  ul_store(&meta->used_bytes, meta->used_bytes - ((uint64_t)1 << (index + UL_META_SHIFT_MIN)));
   ul_lock_drop(&meta->lock);
 }

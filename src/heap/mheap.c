@@ -26,8 +26,8 @@ static uint32_t count_dirty(const ul_heap *heap, size_t page, size_t pages) {
 
 static ul_mspan *make_run(ul_heap *heap, size_t page, size_t pages, uint32_t dirty) {
   ul_mspan *run = &heap->spans[page];
-  run->first_page = (uint32_t)page;
-  run->pages = (uint32_t)pages;
+  ul_store(&run->first_page, (uint32_t)page);
+  ul_store(&run->pages, (uint32_t)pages);
   run->dirty = dirty;
   ul_link_init(&run->link);
   return run;
@@ -58,8 +58,8 @@ static void tree_take(ul_heap *heap, ul_mspan *run) {
 static ul_mspan *free_run_at(ul_heap *heap, size_t page) {
   if (page >= heap->committed_pages || heap->head_of_page[page] == 0) return NULL;
   ul_mspan *run = &heap->spans[heap->head_of_page[page] - 1];
-  bool contains = run->first_page <= page && page - run->first_page < run->pages;
-  return contains && run->state == UL_MSPAN_FREE ? run : NULL;
+  bool      contains = run->first_page <= page && page - run->first_page < run->pages;
+  return contains && ul_load(&run->state) == UL_MSPAN_FREE ? run : NULL;
 }
 
 /* Adds [page, page + pages) to the free runs, merged with its neighbours. */
@@ -105,7 +105,8 @@ static ul_mspan *find_dirty_run(ul_heap *heap, size_t pages, size_t align_pages,
   ul_link  *list = &heap->pages.dirty_runs;
   ul_mspan *best = NULL;
   int       looks = 0;
-  for (ul_link *link = list->next; link != list && looks < DIRTY_LOOKS; link = link->next, looks++) {
+  for (ul_link *link = list->next; link != list && looks < DIRTY_LOOKS;
+       link = link->next, looks++) {
     ul_mspan *run = UL_CONTAINER_OF(link, ul_mspan, link);
     size_t    page = ul_round_up(run->first_page, align_pages);
     if (page + pages > (size_t)run->first_page + run->pages) continue;
@@ -206,7 +207,8 @@ void ul_mheap_release_held(ul_heap *heap, ul_mspan *run) {
 
 ul_mspan *ul_mheap_alloc_small(ul_heap *heap, ul_mcentral *central) {
   size_t    pages = central->span_bytes >> UL_PAGE_SHIFT;
-  uint64_t *bits = ul_meta_alloc(&heap->meta, ul_bitmap_words(central->span_objects) * sizeof *bits);
+  uint64_t *bits =
+      ul_meta_alloc(&heap->meta, ul_bitmap_words(central->span_objects) * sizeof *bits);
   if (!bits) return NULL;
   ul_lock_take(&heap->pages.lock);
   ul_mspan *span = ul_mheap_alloc(heap, pages, pages);

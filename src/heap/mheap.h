@@ -22,13 +22,13 @@
 
 typedef struct ul_mheap {
   ul_lock   lock;
-  ul_mspan *root;           /* treap of free runs */
-  ul_link   dirty_runs;     /* free runs with dirty > 0, last freed first */
-  uint64_t  free_pages;     /* in free runs */
-  uint64_t  dirty_leaves;   /* in free runs */
-  uint64_t  dirty_low;      /* lowest dirty_leaves since the scavenger last looked */
-  uint64_t  large_objects;  /* live */
-  uint64_t  large_bytes;    /* their usable bytes */
+  ul_mspan *root;          /* treap of free runs */
+  ul_link   dirty_runs;    /* free runs with dirty > 0, last freed first */
+  uint64_t  free_pages;    /* in free runs */
+  uint64_t  dirty_leaves;  /* in free runs */
+  uint64_t  dirty_low;     /* lowest dirty_leaves since the scavenger last looked */
+  uint64_t  large_objects; /* live */
+  uint64_t  large_bytes;   /* their usable bytes */
   uint64_t  small_spans;
 } ul_mheap;
 

@@ -61,15 +61,15 @@ bool ul_mspan_is_allocated(const ul_heap *heap, const ul_mspan *span, uint32_t i
 }
 
 void ul_mspan_init_small(ul_heap *heap, ul_mspan *span, ul_mcentral *central, uint64_t *bits) {
-  span->object_bytes = central->object_bytes;
-  span->magic = central->magic;
-  span->capacity = central->span_objects;
+  ul_store(&span->object_bytes, (size_t)central->object_bytes);
+  ul_store(&span->magic, central->magic);
+  ul_store(&span->capacity, central->span_objects);
   span->live = 0;
   span->parked = span->capacity;
   span->hint = (uint32_t)ul_bitmap_words(span->capacity);
   span->bits = bits;
-  span->central = central;
-  span->leaf_value = central->leaf_value;
+  ul_store(&span->central, central);
+  ul_store(&span->leaf_value, central->leaf_value);
   span->adopted = span->releasing = 0;
   span->changed = span->dirty > 0;
   span->former_bytes = 0;
@@ -130,6 +130,12 @@ static void write_cookies(ul_heap *heap, const ul_mspan *span, uint32_t leaf) {
   uintptr_t object = span_start(heap, span) + first * span->object_bytes;
   if (object < start) object += span->object_bytes, first++;
   for (; first < end; first++, object += span->object_bytes) {
+    *(uint64_t *)object = ul_cookie(heap, (void *)object);
+  }
+  /* What lies behind the last object looks like the start of one to the fast path of free: it never
+   * is live. */
+  uintptr_t leaf_end = start + UL_LEAF_BYTES;
+  if (end == span->capacity && object >= start && object + sizeof(uint64_t) <= leaf_end) {
     *(uint64_t *)object = ul_cookie(heap, (void *)object);
   }
 }

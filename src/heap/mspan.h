@@ -49,13 +49,14 @@ typedef struct ul_mspan {
   uint8_t  list;       /* small: which list of its central it is on (mcentral.c) */
   uint8_t  moved_up;   /* small: it changed since it was put on that list, and stands at its head */
   uint8_t  reserved[1];
-  uint32_t former_pages; /* pages and object size of the last span that started here: tells a second */
+  uint32_t
+      former_pages; /* pages and object size of the last span that started here: tells a second */
   size_t   former_bytes; /* free from a foreign address after the span is gone; 0: none */
-  uint32_t capacity; /* small: objects */
-  uint32_t live;     /* small: allocated, cached ones included */
-  uint32_t parked;   /* small: not allocated, not usable before a leaf is made active */
-  uint32_t hint;     /* small: no clear bit lies in a word before this one */
-  uint32_t dirty;    /* free: leaves that are not clean; small: inactive ones that are not */
+  uint32_t capacity;     /* small: objects */
+  uint32_t live;         /* small: allocated, cached ones included */
+  uint32_t parked;       /* small: not allocated, not usable before a leaf is made active */
+  uint32_t hint;         /* small: no clear bit lies in a word before this one */
+  uint32_t dirty;        /* free: leaves that are not clean; small: inactive ones that are not */
   size_t   object_bytes; /* small: the class's size; large: usable bytes */
   uint64_t magic;        /* small: ul_div_magic(object_bytes) */
   union {
@@ -80,7 +81,8 @@ UL_INLINE uint32_t ul_mspan_free_objects(const ul_mspan *span) {
 ul_mspan *ul_mspan_of(const ul_heap *heap, uintptr_t address);
 
 /* Cuts `span` into objects, all parked. `bits` has room for them. Context: owner of the run. */
-void ul_mspan_init_small(ul_heap *heap, ul_mspan *span, struct ul_mcentral *central, uint64_t *bits);
+void ul_mspan_init_small(ul_heap *heap, ul_mspan *span, struct ul_mcentral *central,
+                         uint64_t *bits);
 
 /* Takes up to `want` free objects, lowest address first. Returns how many.
  * Context: locked(central). */

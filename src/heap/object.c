@@ -9,10 +9,11 @@
  * marks it BUSY first, so a byte that still says active vouches for the word read before. */
 static UL_NO_TSAN bool small_is_live(const ul_heap *heap, const ul_mspan *span, uintptr_t base) {
   const uint8_t *state = &heap->leaf_state[ul_leaf_of(heap, base)];
-  if (ul_load_acquire(state) != span->leaf_value) return false;
+  uint8_t        active = ul_load(&span->leaf_value);
+  if (ul_load_acquire(state) != active) return false;
   uint64_t word = ul_load((const uint64_t *)base);
   __atomic_thread_fence(__ATOMIC_ACQUIRE);
-  if (ul_load(state) != span->leaf_value) return false;
+  if (ul_load(state) != active) return false;
   return word != ul_cookie(heap, (const void *)base);
 }
 
@@ -36,16 +37,18 @@ bool ul_object_find(const ul_heap *heap, uintptr_t address, ul_object *ret_objec
   return true;
 }
 
-/* Visits the live objects of one small span. Which are allocated is copied under the lock; which of
+/* Visits the live objects of one small span, whose central was read under pages.lock: whoever frees
+ * the span takes that. Which are allocated is copied under the lock; which of
  * those are live is asked one by one just before the visit. */
-static void walk_small(ul_heap *heap, ul_mspan *span, size_t page, size_t *ret_pages,
+static void walk_small(ul_heap *heap, ul_mspan *span, ul_mcentral *central, size_t *ret_pages,
                        void (*visit)(const ul_object *, void *), void *arg) {
-  uint64_t     allocated[UL_PAGE_BYTES / 8 / 64];
-  ul_mcentral *central = span->central;
-  uint32_t     capacity;
+  uint64_t allocated[UL_PAGE_BYTES / 8 / 64];
+  size_t   page = (size_t)(span - heap->spans);
+  uint32_t capacity;
 
   ul_lock_take(&central->lock);
-  bool same = span->state == UL_MSPAN_SMALL && span->first_page == page && span->central == central;
+  bool same = ul_load(&span->state) == UL_MSPAN_SMALL && ul_load(&span->first_page) == page &&
+              ul_load(&span->central) == central;
   if (same) {
     capacity = span->capacity;
     UL_CHECK(capacity <= sizeof allocated * 8);
@@ -71,16 +74,20 @@ void ul_object_walk(ul_heap *heap, void (*visit)(const ul_object *, void *), voi
     ul_object object;
     ul_lock_take(&heap->pages.lock);
     ul_mspan *span = ul_mspan_of(heap, ul_page_address(heap, page));
-    uint8_t   state = span && span->first_page == page ? span->state : UL_MSPAN_NONE;
+    bool      is_first = span && span->first_page == page;
+    uint8_t   state = is_first ? ul_load(&span->state) : (uint8_t)UL_MSPAN_NONE;
     if (state != UL_MSPAN_NONE) pages = span->pages;
-    bool large = state == UL_MSPAN_LARGE;
+    ul_mcentral *central = state == UL_MSPAN_SMALL ? span->central : NULL;
+    bool         large = state == UL_MSPAN_LARGE;
     if (large) {
-      object = (ul_object){.base = ul_page_address(heap, page), .bytes = span->object_bytes,
-                           .live = true, .span = span};
+      object = (ul_object){.base = ul_page_address(heap, page),
+                           .bytes = span->object_bytes,
+                           .live = true,
+                           .span = span};
     }
     ul_lock_drop(&heap->pages.lock);
     if (large) visit(&object, arg);
-    if (state == UL_MSPAN_SMALL) walk_small(heap, span, page, &pages, visit, arg);
+    if (central) walk_small(heap, span, central, &pages, visit, arg);
     page += pages;
   }
 }

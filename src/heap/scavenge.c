@@ -76,7 +76,8 @@ static size_t release_from_span(ul_heap *heap, ul_mcentral *central, ul_mspan *s
 
 /* Spans that changed stand before those that did not (ul_mcentral_relist). Others may list spans
  * meanwhile, so the number of looks is bounded by what there was. */
-static size_t release_from_list(ul_heap *heap, ul_mcentral *central, ul_link *list, uint64_t *want) {
+static size_t release_from_list(ul_heap *heap, ul_mcentral *central, ul_link *list,
+                                uint64_t *want) {
   size_t bytes = 0;
   for (uint64_t looks = central->spans; looks > 0 && *want > 0; looks--) {
     if (ul_list_empty(list)) break;

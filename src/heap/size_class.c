@@ -22,7 +22,8 @@ static uint32_t fine_bytes(unsigned f) {
 
 /* The first coarse classes are 8, 16, 32, 48 bytes: the ones that have colours. */
 uint32_t ul_size_class_bytes(unsigned size_class) {
-  if (size_class >= UL_CLASS_PLAIN) return coarse_bytes((size_class - UL_CLASS_PLAIN) % UL_COLOUR_CLASSES);
+  if (size_class >= UL_CLASS_PLAIN)
+    return coarse_bytes((size_class - UL_CLASS_PLAIN) % UL_COLOUR_CLASSES);
   unsigned c = size_class - UL_CLASS_FIRST;
   return c < UL_CLASS_COARSE ? coarse_bytes(c) : fine_bytes(c - UL_CLASS_COARSE);
 }

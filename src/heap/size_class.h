@@ -11,10 +11,10 @@
  * heap loses more to rounding than to partly filled leaves, so a coarse class that has come to hold
  * UL_REFINE_BYTES is *refined*: its steps then point to the fine classes in between.
  *
- * Waste       Above 128 bytes a coarse class wastes at most 1/9 (11.1 %) of an object, a fine one
- *             1/33 (3 %); up to 128 bytes at most 15 bytes, which is what alignment to 16 costs.
- *             On log-normal sizes the expected rounding is 4.9 % coarse and 1.8 % fine
- *             (docs/design/heap.md [heap.classes]).
+ * Waste       Above 128 bytes a coarse class wastes at most 1/9 (11.1 %) of an object; above 512
+ *             bytes a fine one at most 1/33 (3 %); up to 128 bytes at most 15 bytes, which is what
+ *             alignment to 16 costs. What that comes to on log-normal sizes, and where it is
+ *             computed: docs/design/heap.md [heap.classes].
  * Alignment   8 bytes for the class of 8, 16 for all others; a class that is a multiple of 2^k is
  *             aligned to 2^k up to 4096, because spans are.
  * Numbers     A class's number is also what the leaf map says of its leaves (leaf.h), so numbers
@@ -88,7 +88,7 @@ void ul_size_table_init(ul_size_table *table);
 /* Copies `from`, with the small classes of a colour. */
 void ul_size_table_colour(ul_size_table *table, const ul_size_table *from, unsigned colour);
 
-/* Makes the fine classes below the coarse `size_class` usable. Context: locked(central). */
+/* Makes the fine classes below the coarse `size_class` usable. Context: locked(caches). */
 void ul_size_table_refine(ul_size_table *table, unsigned size_class);
 
 /* Can this class be refined? */

@@ -16,7 +16,7 @@ typedef struct ul_zone {
   ul_link     link; /* heap->zones */
   ul_lock     lock; /* large objects */
   ul_heap    *heap;
-  ul_link     large;                     /* headers of large objects: ul_zone_large */
+  ul_link     large; /* headers of large objects: ul_zone_large */
   ul_mcentral central[UL_CLASS_COARSE];
 } ul_zone;
 

@@ -13,9 +13,9 @@
 UL_NORETURN void ul_fatal(const char *message);
 
 /* A broken invariant of ours. Always compiled in: use it where the check is cheap. */
-#define UL_CHECK(condition)                                                                        \
-  do {                                                                                             \
-    if (UL_UNLIKELY(!(condition))) ul_fatal_check(#condition, __FILE__, __LINE__);            \
+#define UL_CHECK(condition)                                                        \
+  do {                                                                             \
+    if (UL_UNLIKELY(!(condition))) ul_fatal_check(#condition, __FILE__, __LINE__); \
   } while (0)
 UL_NORETURN void ul_fatal_check(const char *condition, const char *file, int line);
 

@@ -22,10 +22,6 @@ uint64_t ul_os_pid(void);
 /* Value of an environment variable, NULL when unset or when the environment is not there yet. */
 const char *ul_os_environment(const char *name);
 
-/* Starts a detached thread with a small stack and all signals blocked. 0 or -UL_E_SYSTEM.
- * May allocate, so the caller holds no lock of the heap. */
-UL_MUST_USE int ul_os_thread_start(void (*run)(void *arg), void *arg, const char *name);
-
 /* Is the calling thread the only one of the process that still runs (the first thread may have
  * ended before the process)? Reads /proc: microseconds. */
 bool ul_os_thread_is_last(void);

@@ -4,6 +4,7 @@
 
 #include "heap/scavenge.h"
 #include "os/self.h"
+#include "os/thread.h"
 #include "runtime/runtime.h"
 
 /* A look takes at most a tenth of the time; but one that gave back much, and so took long, must not

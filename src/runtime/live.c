@@ -8,8 +8,8 @@
 static void write_page(ul_live_page *page) {
   ullage_stats_t stats;
   ul_runtime_stats(&stats);
-  __atomic_store_n(&page->sequence, page->sequence + 1, __ATOMIC_RELAXED);
-  __atomic_thread_fence(__ATOMIC_RELEASE);
+  ul_swap(&page->sequence,
+          page->sequence + 1); /* a full barrier: what follows is not seen before */
 #define UL_COUNTER(name, unit, help) ul_store(&page->value[UL_COUNTER_##name], stats.name);
 #include "wire/counters.def"
 #undef UL_COUNTER

@@ -76,9 +76,9 @@ void ul_options_read(ul_options *options) {
 #undef UL_OPTION
   if (ul_os_is_secure()) return;
   const char *value;
-#define UL_OPTION(name, type, default_value, help)                                                 \
-  if ((value = ul_os_environment("ULLAGE_" #name)) != NULL && *value) {                            \
-    read_##type(#name, value, &options->name);                                                     \
+#define UL_OPTION(name, type, default_value, help)                      \
+  if ((value = ul_os_environment("ULLAGE_" #name)) != NULL && *value) { \
+    read_##type(#name, value, &options->name);                          \
   }
 #include "wire/options.def"
 #undef UL_OPTION

@@ -2,13 +2,13 @@
 /* runtime.c: see runtime.h. */
 #include "runtime/runtime.h"
 
-#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "os/fatal.h"
 #include "os/pages.h"
 #include "os/self.h"
+#include "os/thread.h"
 #include "runtime/summary.h"
 
 /* Address space to ask for: more than any machine of today has memory, and than sparse programs
@@ -28,8 +28,8 @@ ul_runtime ul_runtime_self;
 static void thread_ends(void *round) {
   ul_runtime *runtime = &ul_runtime_self;
   if ((uintptr_t)round < LAST_ROUND) {
-    pthread_setspecific((pthread_key_t)runtime->thread_key, (void *)((uintptr_t)round + 1));
-    return;
+    void *next = (void *)((uintptr_t)round + 1);
+    if (ul_os_thread_key_set(runtime->thread_key, next) == 0) return;
   }
   ul_mcache_destroy(&runtime->heap);
   if ((uint64_t)syscall(SYS_gettid) == ul_os_pid()) ul_store(&runtime->main_is_gone, true);
@@ -42,9 +42,7 @@ static int start(ul_runtime *runtime) {
   if (runtime->state != UL_RUNTIME_READY) {
     error = ul_heap_init(&runtime->heap, RESERVE_BYTES, ul_os_random_key());
     if (!error) {
-      pthread_key_t key;
-      runtime->has_thread_key = pthread_key_create(&key, thread_ends) == 0;
-      runtime->thread_key = (uint32_t)key;
+      runtime->has_thread_key = ul_os_thread_key_make(thread_ends, &runtime->thread_key) == 0;
       ul_store_release(&runtime->state, (uint32_t)UL_RUNTIME_READY);
     }
   }
@@ -63,7 +61,7 @@ int ul_runtime_enter(void) {
     ul_mcache_create(&runtime->heap);
     /* May allocate; the thread has a cache by now, so it does not come back here. */
     if (ul_mcache_is_real(ul_mcache_current) &&
-        pthread_setspecific((pthread_key_t)runtime->thread_key, (void *)1) != 0) {
+        ul_os_thread_key_set(runtime->thread_key, (void *)1) != 0) {
       ul_mcache_destroy(&runtime->heap); /* nobody would give it up at the thread's end */
     }
   }
@@ -111,7 +109,7 @@ __attribute__((constructor(101))) static void construct(void) {
   ul_options_read(&runtime->options);
   ul_store(&runtime->budget_bytes, runtime->options.BUDGET);
   runtime->heap.return_memory = runtime->options.RELEASE != 0;
-  pthread_atfork(fork_before, fork_parent, fork_child);
+  ul_os_at_fork(fork_before, fork_parent, fork_child);
   runtime->heap.hooks.grown = heap_grown;
   runtime->heap.hooks.freed = heap_freed;
   runtime->constructed = true;

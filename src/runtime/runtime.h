@@ -19,14 +19,14 @@
 #include "ullage/ullage.h"
 
 typedef struct ul_runtime {
-  ul_heap    heap; /* first: malloc and free read its first line */
+  ul_heap    heap;  /* first: malloc and free read its first line */
   uint32_t   state; /* ul_runtime_state */
   ul_lock    start_lock;
-  uint32_t   thread_key;     /* pthread key whose destructor ends a thread's cache */
+  uint32_t   thread_key; /* pthread key whose destructor ends a thread's cache */
   bool       has_thread_key;
-  bool       constructed;    /* the constructor has run: threads may be started */
-  bool       main_is_gone;   /* the first thread has ended before the process */
-  uint64_t   budget_bytes;   /* atomic */
+  bool       constructed;  /* the constructor has run: threads may be started */
+  bool       main_is_gone; /* the first thread has ended before the process */
+  uint64_t   budget_bytes; /* atomic */
   ul_options options;
   ul_agent   agent;
   ul_live    live;

@@ -25,7 +25,7 @@ int ullage_broken_has_no_malloc;
 #else
 extern void *__libc_malloc(size_t bytes);
 extern void *__libc_calloc(size_t count, size_t bytes);
-extern void __libc_free(void *memory);
+extern void  __libc_free(void *memory);
 
 static atomic_int calls;
 
@@ -59,7 +59,7 @@ void free(void *memory) {
 __attribute__((constructor)) static void start(void) {
 #if BROKEN == 5
   static const char line[] = "broken: hello\n";
-  ssize_t written = write(2, line, sizeof line - 1);
+  ssize_t           written = write(2, line, sizeof line - 1);
   (void)written;
 #elif BROKEN == 6
   if (fork() == 0) {

@@ -27,8 +27,8 @@ static const char *object_of(const char *symbol) {
   Dl_info info;
   const ElfW(Sym) *entry = NULL;
   void *address = dlsym(RTLD_DEFAULT, symbol);
-  if (address != NULL && dladdr1(address, &info, (void **)&entry, RTLD_DL_SYMENT) != 0 && entry != NULL &&
-      entry->st_shndx == SHN_UNDEF) {
+  if (address != NULL && dladdr1(address, &info, (void **)&entry, RTLD_DL_SYMENT) != 0 &&
+      entry != NULL && entry->st_shndx == SHN_UNDEF) {
     address = dlsym(RTLD_NEXT, symbol);
   }
   if (address == NULL || dladdr(address, &info) == 0 || info.dli_fname == NULL) {
@@ -42,7 +42,7 @@ __attribute__((constructor)) static void mark(void) {
   if (path == NULL) {
     return;
   }
-  char executable[PATH_MAX], line[3 * PATH_MAX];
+  char    executable[PATH_MAX], line[3 * PATH_MAX];
   ssize_t length = readlink("/proc/self/exe", executable, sizeof executable - 1);
   executable[length > 0 ? length : 0] = '\0';
   int size = snprintf(line, sizeof line, "%d\t%s\t%s\t%s\n", (int)getpid(), executable,

@@ -81,7 +81,7 @@ static int kill_children(void) {
 /* Waits for what the program left behind. Returns the number of processes that had to be killed. */
 static int reap_left(void) {
   uint64_t deadline_ns = now_ns() + GRACE_MS * UINT64_C(1000000);
-  int killed = 0;
+  int      killed = 0;
   for (;;) {
     pid_t pid = waitpid(-1, NULL, WNOHANG);
     if (pid < 0) {
@@ -108,7 +108,7 @@ int main(int argc, char **argv) {
     fail(argv[1]);
   }
   uint64_t start_ns = now_ns();
-  pid_t child = fork();
+  pid_t    child = fork();
   if (child < 0) {
     fail("fork");
   }
@@ -118,9 +118,9 @@ int main(int argc, char **argv) {
   /* A terminal's ^C or a server's stop is for the program; its end is then seen below. */
   signal(SIGINT, SIG_IGN);
   dprintf(fd, "pid %d\n", (int)child);
-  int status = 0;
+  int           status = 0;
   struct rusage usage;
-  pid_t ended;
+  pid_t         ended;
   /* Orphans adopted while the program runs are only reaped: what they cost is not the program's. */
   while ((ended = wait4(-1, &status, 0, &usage)) != child) {
     if (ended < 0 && errno != EINTR) {
@@ -128,9 +128,9 @@ int main(int argc, char **argv) {
     }
   }
   uint64_t wall_ns = now_ns() - start_ns;
-  int signal_number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-  int code = signal_number ? 128 + signal_number : WEXITSTATUS(status);
-  int left = reap_left();
+  int      signal_number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  int      code = signal_number ? 128 + signal_number : WEXITSTATUS(status);
+  int      left = reap_left();
   dprintf(fd, "end %d %d %llu %llu %ld %d\n", code, signal_number, (unsigned long long)wall_ns,
           (unsigned long long)cpu_ns(&usage), usage.ru_maxrss, left);
   return code;

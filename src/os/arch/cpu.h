@@ -5,6 +5,13 @@
 
 #include "base/base.h"
 
+/* The version of glibc's oldest symbols. */
+#if defined(__x86_64__)
+#define UL_CPU_OLDEST_GLIBC "GLIBC_2.2.5"
+#else
+#define UL_CPU_OLDEST_GLIBC "GLIBC_2.17"
+#endif
+
 /* Tells the core that this is a spin loop. */
 UL_INLINE void ul_cpu_relax(void) {
 #if defined(__x86_64__)

@@ -5,13 +5,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,45 +50,6 @@ const char *ul_os_environment(const char *name) {
     if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') return *entry + length + 1;
   }
   return NULL;
-}
-
-struct start {
-  void (*run)(void *);
-  void       *arg;
-  const char *name;
-};
-
-/* One thread is started at a time (the runtime's agent), so the record may be static. */
-static struct start starting;
-
-static void *thread_main(void *record) {
-  struct start *start = record;
-  prctl(PR_SET_NAME, start->name, 0, 0, 0);
-  start->run(start->arg);
-  return NULL;
-}
-
-/* The agent's deepest call needs about 6 KiB; signals are blocked, so none lands here. */
-#define STACK_BYTES ((size_t)64 * 1024)
-
-int ul_os_thread_start(void (*run)(void *arg), void *arg, const char *name) {
-  pthread_attr_t attributes;
-  pthread_t      thread;
-  sigset_t       all, before;
-  int            saved_errno = errno;
-
-  starting = (struct start){.run = run, .arg = arg, .name = name};
-  sigfillset(&all);
-  if (pthread_attr_init(&attributes) != 0) return -UL_E_SYSTEM;
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN);
-  pthread_attr_setstacksize(&attributes, STACK_BYTES + (least > STACK_BYTES ? least : 0));
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int failed = pthread_create(&thread, &attributes, thread_main, &starting);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
-  errno = saved_errno;
-  return failed ? -UL_E_SYSTEM : 0;
 }
 
 /* State letter of a thread from its stat file: the one after the last ')'. 0 when it is gone. */
