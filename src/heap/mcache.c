@@ -10,12 +10,12 @@
 /* What a thread may hold in all its bins: a share of the heap, so that a small heap is not mostly
  * caches and a burst in a large one finds room (docs/design/heap.md [heap.cache]). One bin may hold a
  * quarter of that. */
-#define THREADS_SHARE      32
-#define THREAD_BYTES_LEAST ((uint64_t)128 << 10)
+#define THREADS_SHARE      48
+#define THREAD_BYTES_LEAST ((uint64_t)64 << 10)
 #define THREAD_BYTES_MAX   ((uint64_t)4 << 20)
 #define BIN_SHARE          4
 #define BIN_OBJECTS        2048u
-/* A new bin: half a leaf's worth, at most 32, at least two. */
+/* A new bin: a quarter of a leaf, at most 16 objects, at least two. */
 #define FIRST_BYTES   2048u
 #define FIRST_OBJECTS 32u
 #define LEAST_OBJECTS 2u
