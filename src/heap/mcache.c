@@ -16,8 +16,8 @@
 #define BIN_SHARE          4
 #define BIN_OBJECTS        2048u
 /* A new bin: a quarter of a leaf, at most 16 objects, at least two. */
-#define FIRST_BYTES   2048u
-#define FIRST_OBJECTS 32u
+#define FIRST_BYTES   1024u
+#define FIRST_OBJECTS 16u
 #define LEAST_OBJECTS 2u
 
 UL_TLS ul_mcache *ul_mcache_current = &ul_mcache_none;
@@ -145,11 +145,15 @@ void ul_mcache_put_slow(ul_heap *heap, unsigned size_class, void *object) {
     return;
   }
   if (bin->count >= bin->capacity) {
-    /* Still full: the older half goes. */
-    uint32_t spill = UL_MAX(bin->count / 2, 1u);
+    /* Still full: the older half goes. Until it is gone the bin looks empty: a child of a fork in
+     * between must not find objects here that are there already; it loses the rest. */
+    uint32_t count = bin->count, spill = UL_MAX(count / 2, 1u);
+    bin->count = 0;
+    ul_compiler_fence();
     ul_mcentral_return(heap, central, bin->slots, spill);
-    memmove(bin->slots, bin->slots + spill, (bin->count - spill) * sizeof *bin->slots);
-    bin->count -= spill;
+    memmove(bin->slots, bin->slots + spill, (count - spill) * sizeof *bin->slots);
+    ul_compiler_fence();
+    bin->count = count - spill;
   }
   bin->slots[bin->count] = object;
   ul_compiler_fence();
@@ -161,7 +165,10 @@ static void drop_bin(ul_heap *heap, ul_mcache *cache, unsigned size_class) {
   ul_bin      *bin = &cache->bin[size_class];
   ul_bin_cold *cold = &cache->cold[size_class];
   if (bin->object_bytes == 0) return;
-  if (bin->count) ul_mcentral_return(heap, &heap->central[size_class], bin->slots, bin->count);
+  uint32_t count = bin->count;
+  bin->count = 0; /* see ul_mcache_put_slow */
+  ul_compiler_fence();
+  if (count) ul_mcentral_return(heap, &heap->central[size_class], bin->slots, count);
   if (cold->adopted) ul_mcentral_unadopt(heap, &heap->central[size_class], cold->adopted);
   ul_meta_free(&heap->meta, bin->slots, cold->slots_room * sizeof *bin->slots);
   cache->capacity_bytes -= (uint64_t)bin->capacity * bin->object_bytes;

@@ -51,7 +51,6 @@ static void tree_take(ul_heap *heap, ul_mspan *run) {
   ul_list_remove(&run->link);
   pages->free_pages -= run->pages;
   pages->dirty_leaves -= run->dirty;
-  pages->dirty_low = UL_MIN(pages->dirty_low, pages->dirty_leaves);
   ul_store(&run->state, (uint8_t)UL_MSPAN_NONE);
 }
 
@@ -152,6 +151,7 @@ ul_mspan *ul_mheap_alloc(ul_heap *heap, size_t pages, size_t align_pages) {
     tree_add(heap, make_run(heap, page + pages, after, part));
   }
   ul_mspan *span = make_run(heap, page, pages, dirty ? count_dirty(heap, page, pages) : 0);
+  heap->pages.dirty_low = UL_MIN(heap->pages.dirty_low, heap->pages.dirty_leaves);
   span->former_bytes = 0;
   for (size_t i = 0; i < pages; i++) set_head(heap, page + i, span);
   return span;
@@ -190,6 +190,7 @@ bool ul_mheap_extend(ul_heap *heap, ul_mspan *span, size_t pages) {
     uint32_t part = dirty ? count_dirty(heap, end + more, count - more) : 0;
     tree_add(heap, make_run(heap, end + more, count - more, part));
   }
+  heap->pages.dirty_low = UL_MIN(heap->pages.dirty_low, heap->pages.dirty_leaves);
   for (size_t i = 0; i < more; i++) set_head(heap, end + i, span);
   ul_store(&span->pages, (uint32_t)pages);
   return true;

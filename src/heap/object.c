@@ -37,58 +37,67 @@ bool ul_object_find(const ul_heap *heap, uintptr_t address, ul_object *ret_objec
   return true;
 }
 
-/* Visits the live objects of one small span, whose central was read under pages.lock: whoever frees
- * the span takes that. Which are allocated is copied under the lock; which of
- * those are live is asked one by one just before the visit. */
-static void walk_small(ul_heap *heap, ul_mspan *span, ul_mcentral *central, size_t *ret_pages,
-                       void (*visit)(const ul_object *, void *), void *arg) {
-  uint64_t allocated[UL_PAGE_BYTES / 8 / 64];
-  size_t   page = (size_t)(span - heap->spans);
-  uint32_t capacity;
+/* What begins at `page`: its pages, and the large object or the allocation bits that it holds. */
+typedef struct found {
+  size_t    pages;
+  bool      large, small;
+  ul_object object;
+  uint32_t  capacity;
+  size_t    object_bytes;
+  uint64_t  allocated[UL_PAGE_BYTES / 8 / 64];
+} found;
+
+/* Context: locked(scavenge_lock): no private heap, and so no central, goes away meanwhile. */
+static void look_at(ul_heap *heap, size_t page, found *ret_found) {
+  *ret_found = (found){.pages = 1, .large = false};
+  ul_lock_take(&heap->pages.lock);
+  ul_mspan    *span = ul_mspan_of(heap, ul_page_address(heap, page));
+  bool         is_first = span && span->first_page == page;
+  uint8_t      state = is_first ? ul_load(&span->state) : (uint8_t)UL_MSPAN_NONE;
+  ul_mcentral *central = state == UL_MSPAN_SMALL ? span->central : NULL;
+  if (state != UL_MSPAN_NONE) ret_found->pages = span->pages;
+  if (state == UL_MSPAN_LARGE) {
+    ret_found->large = true;
+    ret_found->object = (ul_object){.base = ul_page_address(heap, page),
+                                    .bytes = span->object_bytes,
+                                    .live = true,
+                                    .span = span};
+  }
+  ul_lock_drop(&heap->pages.lock);
+  if (!central) return;
 
   ul_lock_take(&central->lock);
   bool same = ul_load(&span->state) == UL_MSPAN_SMALL && ul_load(&span->first_page) == page &&
               ul_load(&span->central) == central;
   if (same) {
-    capacity = span->capacity;
-    UL_CHECK(capacity <= sizeof allocated * 8);
-    for (uint32_t w = 0; w < (capacity + 63) / 64; w++) allocated[w] = span->bits[w];
-    *ret_pages = span->pages;
+    UL_CHECK(span->capacity <= sizeof ret_found->allocated * 8);
+    ret_found->small = true;
+    ret_found->capacity = span->capacity;
+    ret_found->object_bytes = span->object_bytes;
+    for (uint32_t w = 0; w < (span->capacity + 63) / 64; w++) {
+      ret_found->allocated[w] = span->bits[w];
+    }
   }
   ul_lock_drop(&central->lock);
-  if (!same) return;
-
-  uintptr_t start = ul_page_address(heap, page);
-  for (uint32_t i = 0; i < capacity; i++) {
-    ul_object object;
-    if (!(allocated[i / 64] >> (i % 64) & 1)) continue;
-    if (!ul_object_find(heap, start + i * central->object_bytes, &object) || !object.live) continue;
-    visit(&object, arg);
-  }
 }
 
+/* Which objects are allocated is copied under locks; which of those are live is asked one by one
+ * just before the visit, when none is held. */
 void ul_object_walk(ul_heap *heap, void (*visit)(const ul_object *, void *), void *arg) {
-  size_t page = 0;
-  while (page < ul_load(&heap->committed_pages)) {
-    size_t    pages = 1;
-    ul_object object;
-    ul_lock_take(&heap->pages.lock);
-    ul_mspan *span = ul_mspan_of(heap, ul_page_address(heap, page));
-    bool      is_first = span && span->first_page == page;
-    uint8_t   state = is_first ? ul_load(&span->state) : (uint8_t)UL_MSPAN_NONE;
-    if (state != UL_MSPAN_NONE) pages = span->pages;
-    ul_mcentral *central = state == UL_MSPAN_SMALL ? span->central : NULL;
-    bool         large = state == UL_MSPAN_LARGE;
-    if (large) {
-      object = (ul_object){.base = ul_page_address(heap, page),
-                           .bytes = span->object_bytes,
-                           .live = true,
-                           .span = span};
+  found here;
+  for (size_t page = 0; page < ul_load(&heap->committed_pages); page += here.pages) {
+    ul_lock_take(&heap->scavenge_lock);
+    look_at(heap, page, &here);
+    ul_lock_drop(&heap->scavenge_lock);
+    if (here.large) visit(&here.object, arg);
+    if (!here.small) continue;
+    uintptr_t start = ul_page_address(heap, page);
+    for (uint32_t i = 0; i < here.capacity; i++) {
+      ul_object object;
+      if (!(here.allocated[i / 64] >> (i % 64) & 1)) continue;
+      if (!ul_object_find(heap, start + i * here.object_bytes, &object) || !object.live) continue;
+      visit(&object, arg);
     }
-    ul_lock_drop(&heap->pages.lock);
-    if (large) visit(&object, arg);
-    if (central) walk_small(heap, span, central, &pages, visit, arg);
-    page += pages;
   }
 }
 

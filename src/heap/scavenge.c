@@ -56,7 +56,7 @@ static size_t release_from_span(ul_heap *heap, ul_mcentral *central, ul_mspan *s
   size_t   bytes;
 
   *want -= UL_MIN(*want, count);
-  span->changed = *want == 0; /* there may be more to come for the next look */
+  span->changed = *want < heap->os_page_bytes >> UL_LEAF_SHIFT;
   central->free_objects -= before - ul_mspan_free_objects(span);
   span->releasing = 1;
   ul_mcentral_relist(heap, central, span);
@@ -102,13 +102,13 @@ static size_t scavenge_central(ul_heap *heap, ul_mcentral *central, bool all, bo
   ul_lock_take(&central->lock);
   uint32_t drain = all ? central->transfer_count : central->transfer_low;
   if (drain) ul_mcentral_drain(heap, central, drain);
-  uint64_t free_low = central->free_low;
+  uint64_t free_low = central->free_low, had = central->free_objects;
   uint64_t want = free_low * central->object_bytes / UL_LEAF_BYTES + central->dirty_low;
-  if (all) want = UINT64_MAX;
+  if (all || (free_low == had && central->dirty_low == central->dirty_leaves)) want = UINT64_MAX;
   if (want > 0) bytes = release_from_central(heap, central, want);
   central->transfer_low = central->transfer_count;
   /* What drained just now lay idle long enough: it may go at the next look. */
-  if (ret_more && (central->transfer_count || central->free_objects > free_low ||
+  if (ret_more && (central->transfer_count || had > free_low ||
                    central->dirty_leaves > central->dirty_low)) {
     *ret_more = true;
   }

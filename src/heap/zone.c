@@ -83,6 +83,7 @@ static void free_spans(ul_heap *heap, ul_mcentral *central, ul_link *list) {
 
 void ul_zone_destroy(ul_zone *zone) {
   ul_heap *heap = zone->heap;
+  ul_lock_take(&heap->scavenge_lock); /* nobody walks over the zone's spans meanwhile */
   ul_lock_take(&heap->caches.lock);
   ul_list_remove(&zone->link);
   ul_lock_drop(&heap->caches.lock);
@@ -98,6 +99,7 @@ void ul_zone_destroy(ul_zone *zone) {
     span->zone = NULL;
     ul_large_free(heap, span);
   }
+  ul_lock_drop(&heap->scavenge_lock);
   ul_meta_free(&heap->meta, zone, sizeof *zone);
 }
 

@@ -57,7 +57,7 @@ static void check_division(uint64_t x, uint32_t divisor) {
 static void test_division_around_multiples(void **state) {
   (void)state;
   for (uint32_t divisor = 2; divisor <= 32768; divisor++) {
-    uint64_t last = ((uint64_t)1 << 32) / divisor; /* quotients have 32 bits */
+    uint64_t       last = ((uint64_t)1 << 32) / divisor; /* quotients have 32 bits */
     const uint64_t times[] = {1, 2, 3, 63, 64, 255, 8191, last / 3, last - 1};
     check_division(0, divisor);
     for (size_t i = 0; i < UL_ARRAY_LEN(times); i++) {
@@ -71,7 +71,8 @@ static void test_division_around_multiples(void **state) {
 }
 
 static void test_division_of_every_offset(void **state) {
-  static const uint32_t divisors[] = {8, 16, 48, 80, 112, 144, 272, 1008, 1152, 20480, 28672, 32768};
+  static const uint32_t divisors[] = {8,   16,   48,   80,    112,   144,
+                                      272, 1008, 1152, 20480, 28672, 32768};
   (void)state;
   for (size_t i = 0; i < UL_ARRAY_LEN(divisors); i++) {
     for (uint64_t x = 0; x <= 256 * 1024; x++) check_division(x, divisors[i]);

@@ -12,7 +12,8 @@
 #include "base/text.h"
 
 static void test_numbers(void **state) {
-  static const uint64_t numbers[] = {0, 1, 9, 10, 99, 100, 4096, 1234567890, UINT64_MAX - 1, UINT64_MAX};
+  static const uint64_t numbers[] = {0,         1, 9, 10, 99, 100, 4096, 1234567890, UINT64_MAX - 1,
+                                     UINT64_MAX};
   char                  buffer[64], expected[64];
   (void)state;
   for (size_t i = 0; i < UL_ARRAY_LEN(numbers); i++) {

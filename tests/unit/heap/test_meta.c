@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_meta.c: blocks for records: aligned, apart from each other, reused, counted, and NULL when the
- * stretch is used up.
+/* test_meta.c: blocks for records: aligned, apart from each other, reused, counted, and NULL when
+ * the stretch is used up.
  *
  * Options  --seed N, printed at the start. */
 #include "../../stress/stress.h"
@@ -72,7 +72,8 @@ static void test_reuses_what_was_dropped(void **state) {
     ul_meta_free(&meta, second, bytes - 1);
     uintptr_t next = meta.next;
     void     *again[2] = {ul_meta_alloc(&meta, bytes), ul_meta_alloc(&meta, bytes / 2 + 1)};
-    assert_true((again[0] == first && again[1] == second) || (again[0] == second && again[1] == first));
+    assert_true((again[0] == first && again[1] == second) ||
+                (again[0] == second && again[1] == first));
     assert_int_equal(meta.next, next);
   }
 }

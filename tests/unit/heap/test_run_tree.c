@@ -37,7 +37,8 @@ static void array_remove(const ul_mspan *run) {
 static ul_mspan *array_at_least(size_t pages, size_t first_page) {
   for (size_t i = 0; i < count; i++) {
     const ul_mspan *run = sorted[i];
-    if (run->pages > pages || (run->pages == pages && run->first_page >= first_page)) return sorted[i];
+    if (run->pages > pages || (run->pages == pages && run->first_page >= first_page))
+      return sorted[i];
   }
   return NULL;
 }
@@ -53,7 +54,9 @@ static size_t compare(const ul_mspan *node, size_t *at) {
 }
 
 static size_t depth_of(const ul_mspan *node) {
-  return node ? 1 + UL_MAX(depth_of(node->left), depth_of(node->right)) : 0;
+  if (!node) return 0;
+  size_t less = depth_of(node->left), more = depth_of(node->right);
+  return 1 + UL_MAX(less, more);
 }
 
 static void test_against_a_sorted_array(void **state) {
@@ -76,7 +79,8 @@ static void test_against_a_sorted_array(void **state) {
     }
     is_in[i] = !is_in[i];
     size_t pages = stress_random(&random) % 64, first_page = stress_random(&random) % (RUNS * 7);
-    assert_ptr_equal(ul_run_tree_at_least(root, pages, first_page), array_at_least(pages, first_page));
+    assert_ptr_equal(ul_run_tree_at_least(root, pages, first_page),
+                     array_at_least(pages, first_page));
     if (n % 64) continue;
     size_t at = 0;
     compare(root, &at);
@@ -105,8 +109,8 @@ static void test_edges(void **state) {
   assert_null(root);
 }
 
-/* The shape depends on the contents only, so these depths are the same in every run: 16384 runs in a
- * perfectly balanced tree are 14 deep, in a list 16384. */
+/* The shape depends on the contents only, so these depths are the same in every run: 16384 runs in
+ * a perfectly balanced tree are 14 deep, in a list 16384. */
 static void test_depth_is_logarithmic(void **state) {
   (void)state;
   for (int order = 0; order < 3; order++) {

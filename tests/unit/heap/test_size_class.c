@@ -41,7 +41,7 @@ static void test_steps_are_monotone(void **state) {
   }
 }
 
-/* `most_waste`: an object of n bytes may waste n / most_waste above 128 bytes; `from`: above that. */
+/* Above `from` bytes an object of n bytes may waste n / most_waste. */
 static void check_table(const ul_size_table *table, size_t from, size_t most_waste) {
   for (size_t size = 0; size <= UL_SMALL_MAX_BYTES; size++) {
     unsigned size_class = ul_size_class(table, size);
@@ -162,10 +162,14 @@ static void test_spans(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_steps_are_monotone),      cmocka_unit_test(test_every_size_coarse),
-      cmocka_unit_test(test_every_size_refined),      cmocka_unit_test(test_refining_one_by_one),
-      cmocka_unit_test(test_every_class_is_used),     cmocka_unit_test(test_refined_is_never_larger),
-      cmocka_unit_test(test_aligned_classes),         cmocka_unit_test(test_coloured_classes),
+      cmocka_unit_test(test_steps_are_monotone),
+      cmocka_unit_test(test_every_size_coarse),
+      cmocka_unit_test(test_every_size_refined),
+      cmocka_unit_test(test_refining_one_by_one),
+      cmocka_unit_test(test_every_class_is_used),
+      cmocka_unit_test(test_refined_is_never_larger),
+      cmocka_unit_test(test_aligned_classes),
+      cmocka_unit_test(test_coloured_classes),
       cmocka_unit_test(test_spans),
   };
   return cmocka_run_group_tests(tests, make_tables, NULL);

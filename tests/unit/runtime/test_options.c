@@ -155,8 +155,9 @@ static void test_bad_values_keep_the_default(void **state) {
 }
 
 static void test_an_empty_value_is_none(void **state) {
-  const char *const empty[] = {"ULLAGE_BUDGET=", "ULLAGE_RELEASE=", "ULLAGE_RELEASE_DELAY_MS=", NULL};
-  answer            got = ask(empty);
+  const char *const empty[] = {
+      "ULLAGE_BUDGET=", "ULLAGE_RELEASE=", "ULLAGE_RELEASE_DELAY_MS=", NULL};
+  answer got = ask(empty);
   (void)state;
   assert_memory_equal(&got.options, &defaults, sizeof defaults);
   assert_string_equal(got.said, "");
