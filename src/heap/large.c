@@ -71,7 +71,8 @@ void *ul_large_alloc(ul_heap *heap, size_t bytes, size_t alignment, bool zero) {
   size_t usable_bytes = usable_of(heap, bytes);
   size_t pages = ul_round_up(usable_bytes, UL_PAGE_BYTES) >> UL_PAGE_SHIFT;
   size_t align_pages = UL_MAX(alignment >> UL_PAGE_SHIFT, (size_t)1);
-  if (pages > heap->reserved_pages || align_pages > heap->reserved_pages) return NULL;
+  if (usable_bytes < bytes || pages > heap->reserved_pages || align_pages > heap->reserved_pages)
+    return NULL;
 
   /* The base is aligned to 2 MiB; beyond that alignment is counted from address 0. */
   ul_lock_take(&heap->pages.lock);
