@@ -125,10 +125,11 @@ static bool activate(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted) {
 }
 
 /* Has the class come to hold so much that it is worth refining? True once. */
-static bool should_refine(ul_mcentral *central) {
+static bool should_refine(const ul_heap *heap, ul_mcentral *central) {
   if (central->refined || central->leaf_value != central->size_class) return false;
   if (!ul_size_class_is_coarse(central->size_class)) return false;
   if (central->live_objects * central->object_bytes <= UL_REFINE_BYTES) return false;
+  if (ul_load(&heap->committed_pages) << UL_PAGE_SHIFT < UL_REFINE_HEAP_BYTES) return false;
   central->refined = 1;
   return true;
 }
@@ -162,7 +163,7 @@ uint32_t ul_mcentral_fetch(ul_heap *heap, ul_mcentral *central, ul_mspan **adopt
   }
   central->free_low = UL_MIN(central->free_low, central->free_objects);
   central->dirty_low = UL_MIN(central->dirty_low, central->dirty_leaves);
-  bool refine = should_refine(central);
+  bool refine = should_refine(heap, central);
 #if ULLAGE_INVARIANTS >= 2
   ul_mcentral_check(heap, central);
 #endif

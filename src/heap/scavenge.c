@@ -108,8 +108,8 @@ static size_t scavenge_central(ul_heap *heap, ul_mcentral *central, bool all, bo
   if (want > 0) bytes = release_from_central(heap, central, want);
   central->transfer_low = central->transfer_count;
   /* What drained just now lay idle long enough: it may go at the next look. */
-  if (ret_more && (central->transfer_count || had > free_low ||
-                   central->dirty_leaves > central->dirty_low)) {
+  if (ret_more &&
+      (central->transfer_count || had > free_low || central->dirty_leaves > central->dirty_low)) {
     *ret_more = true;
   }
   central->free_low = central->free_objects;
