@@ -196,9 +196,22 @@ bool ul_mheap_extend(ul_heap *heap, ul_mspan *span, size_t pages) {
   return true;
 }
 
-void ul_mheap_hold(ul_heap *heap, ul_mspan *run) {
+ul_mspan *ul_mheap_hold(ul_heap *heap, ul_mspan *run, size_t most_pages) {
+  size_t   page = run->first_page, end = page + run->pages, first = page;
+  uint32_t dirty = run->dirty;
+  while (count_dirty(heap, page, 1) == 0) page++;
+  size_t pages = UL_MIN(end - page, most_pages);
+
   tree_take(heap, run);
-  ul_store(&run->state, (uint8_t)UL_MSPAN_BUSY);
+  if (page > first) tree_add(heap, make_run(heap, first, page - first, 0));
+  ul_mspan *held = make_run(heap, page, pages, count_dirty(heap, page, pages));
+  if (page + pages < end) {
+    tree_add(heap, make_run(heap, page + pages, end - page - pages, dirty - held->dirty));
+  }
+  set_head(heap, page, held);
+  set_head(heap, page + pages - 1, held);
+  ul_store(&held->state, (uint8_t)UL_MSPAN_BUSY);
+  return held;
 }
 
 void ul_mheap_release_held(ul_heap *heap, ul_mspan *run) {

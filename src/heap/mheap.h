@@ -49,9 +49,11 @@ void ul_mheap_shrink(ul_heap *heap, ul_mspan *span, size_t keep_pages);
  * Context: locked(pages). */
 bool ul_mheap_extend(ul_heap *heap, ul_mspan *span, size_t pages);
 
-/* Takes a free run out of the tree for the scavenger, and back. Context: locked(pages). */
-void ul_mheap_hold(ul_heap *heap, ul_mspan *run);
-void ul_mheap_release_held(ul_heap *heap, ul_mspan *run);
+/* Takes up to `most_pages` of a dirty free run, from its first dirty page on, out of the tree for the
+ * scavenger, and back. What is held nobody can allocate, so it is little at a time: otherwise the
+ * program has to spread into memory it has not touched. Context: locked(pages). */
+ul_mspan *ul_mheap_hold(ul_heap *heap, ul_mspan *run, size_t most_pages);
+void      ul_mheap_release_held(ul_heap *heap, ul_mspan *run);
 
 /* A span for a size class; frees one whose objects are all free. Context: locked(central). */
 ul_mspan *ul_mheap_alloc_small(ul_heap *heap, struct ul_mcentral *central);

@@ -168,7 +168,9 @@ static void test_refines_a_large_class(void **state) {
   unsigned     size_class = ul_size_class(&heap.sizes, 1040);
   ul_mcentral *central = ul_mcentral_of(&heap, size_class);
   (void)state;
-  while (central->live_objects * central->object_bytes <= UL_REFINE_BYTES) {
+  while (central->live_objects * central->object_bytes <= UL_REFINE_BYTES ||
+         heap.committed_pages << UL_PAGE_SHIFT < UL_REFINE_HEAP_BYTES) {
+    assert_int_equal(central->refined, 0); /* a large class in a small heap stays coarse */
     assert_int_equal(ul_size_class(&heap.sizes, 1040), size_class);
     fetch(central, 0, 500);
   }

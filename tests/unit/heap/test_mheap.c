@@ -132,7 +132,7 @@ static void scavenge_a_run(uint64_t *random) {
   ul_lock_take(&heap.pages.lock);
   if (!ul_list_empty(&heap.pages.dirty_runs)) {
     ul_mspan *run = UL_CONTAINER_OF(heap.pages.dirty_runs.prev, ul_mspan, link);
-    ul_mheap_hold(&heap, run);
+    run = ul_mheap_hold(&heap, run, 1 + stress_random(random) % 40);
     assert_int_equal(run->state, UL_MSPAN_BUSY);
     ul_mheap_check(&heap);
     for (size_t i = 0; i < (size_t)run->pages * 16; i++) {
