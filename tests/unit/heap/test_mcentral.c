@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "heap/heap.h"
+#include "heap/large.h"
 
 enum { OBJECTS = 20000, CACHES = 3 };
 
@@ -168,15 +169,17 @@ static void test_refines_a_large_class(void **state) {
   unsigned     size_class = ul_size_class(&heap.sizes, 1040);
   ul_mcentral *central = ul_mcentral_of(&heap, size_class);
   (void)state;
-  while (central->live_objects * central->object_bytes <= UL_REFINE_BYTES ||
-         heap.committed_pages << UL_PAGE_SHIFT < UL_REFINE_HEAP_BYTES) {
-    assert_int_equal(central->refined, 0); /* a large class in a small heap stays coarse */
-    assert_int_equal(ul_size_class(&heap.sizes, 1040), size_class);
-    fetch(central, 0, 500);
-  }
+  while (central->live_objects * central->object_bytes <= UL_REFINE_BYTES) fetch(central, 0, 500);
+  fetch(central, 0, 500);
+  assert_int_equal(central->refined, 0); /* a large class in a small heap stays coarse */
+  assert_int_equal(ul_size_class(&heap.sizes, 1040), size_class);
+  void *large = ul_large_alloc(&heap, UL_REFINE_HEAP_BYTES, 1, false);
+  assert_non_null(large);
+  fetch(central, 0, 1);
   assert_int_equal(central->refined, 1);
   assert_true(ul_size_class_bytes(ul_size_class(&heap.sizes, 1040)) < central->object_bytes);
   assert_int_equal(ul_size_class(&heap.sizes, central->object_bytes), size_class);
+  assert_true(ul_large_free(&heap, ul_mspan_of(&heap, (uintptr_t)large)));
   leave_nothing(central);
 }
 
