@@ -53,7 +53,7 @@
 /* A class that holds UL_REFINE_BYTES is refined once the heap is UL_REFINE_HEAP_BYTES large. Small
  * heaps lose more to partly used leaves than rounding costs (refined from 1 MiB a class on, heaps of
  * 70 MiB peak 10 to 20 % higher); large ones must not wait, since what was rounded up before stays
- * and leaves holes for few to use (8 MiB a class: 1.23 GB of entries peak 6 % higher than at 1 MiB). */
+ * and leaves holes for few to use (4 MiB a class: 1.23 GB of entries peak 4 % higher than at 1 MiB). */
 #define UL_REFINE_BYTES      ((uint64_t)1 << 20)
 #define UL_REFINE_HEAP_BYTES ((uint64_t)128 << 20)
 

@@ -72,7 +72,10 @@ int main(int argc, char **argv) {
   size_t           stack_bytes = (size_t)sysconf(_SC_THREAD_STACK_MIN);
   stress_start(argc, argv, 200);
   /* The kernel says what a signal frame needs on this CPU; MINSIGSTKSZ (2048) predates AVX-512. */
-  alternate_bytes = getauxval(AT_MINSIGSTKSZ) + 1024;
+  alternate_bytes = getauxval(AT_MINSIGSTKSZ);
+  long least = sysconf(_SC_MINSIGSTKSZ); /* where the kernel does not say: aarch64 needs 5 KiB */
+  if (least > 0 && (size_t)least > alternate_bytes) alternate_bytes = (size_t)least;
+  alternate_bytes += 1024;
   if (alternate_bytes < 2048) alternate_bytes = 2048;
   sigaction(SIGUSR1, &action, NULL);
   pthread_key_create(&key, key_destroyed);
