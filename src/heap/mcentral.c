@@ -214,6 +214,7 @@ static bool make_transfer(ul_heap *heap, ul_mcentral *central) {
 
 void ul_mcentral_drain(ul_heap *heap, ul_mcentral *central, uint32_t count) {
   UL_CHECK(count <= central->transfer_count);
+  if (count == 0) return;
   /* The oldest lie at the bottom. */
   put_all(heap, central, central->transfer, count);
   ul_sub(&heap->transfer_bytes, (uint64_t)count * central->object_bytes);
