@@ -55,7 +55,7 @@
  * 70 MiB peak 10 to 20 % higher); large ones must not wait, since what was rounded up before stays
  * and leaves holes for few to use (4 MiB a class: 1.23 GB of entries peak 4 % higher than at 1 MiB). */
 #define UL_REFINE_BYTES      ((uint64_t)1 << 20)
-#define UL_REFINE_HEAP_BYTES ((uint64_t)128 << 20)
+#define UL_REFINE_HEAP_BYTES ((uint64_t)192 << 20)
 
 typedef struct ul_size_table {
   uint8_t class_of_step[UL_STEPS];
