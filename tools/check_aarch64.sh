@@ -32,7 +32,7 @@ mkdir -p $build/run
 cmake -S . -B $build -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
   -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ \
   -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DULLAGE_INVARIANTS=1 \
-  -DULLAGE_BUILD_TESTS=OFF -DULLAGE_WITH_CJSON=OFF -DULLAGE_LIBM=m >$build/run/build.log 2>&1 &&
+  -DULLAGE_BUILD_TESTS=OFF -DULLAGE_WITH_CJSON=OFF -DULLAGE_WITH_SQLITE=OFF -DULLAGE_LIBM=m >$build/run/build.log 2>&1 &&
   cmake --build $build --target libullage.so libullage.a >>$build/run/build.log 2>&1
 report $? "build" $build/run/build.log
 [ $failed -eq 0 ] || finish

@@ -23,6 +23,7 @@ cmake                   | cmd:cmake                        | the build
 ninja-build             | cmd:ninja                        | the build
 pkg-config              | cmd:pkg-config                   | finds the libraries of the command
 libcjson-dev            | pc:libcjson                      | JSON reports of the command
+libsqlite3-dev          | pc:sqlite3                       | the history of runs
 python3                 | cmd:python3                      | the tools'"'"' language
 '
 # The programs of tests/preload/run.py --small.

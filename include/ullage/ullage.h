@@ -80,6 +80,15 @@ typedef struct ullage_stats_t {
   uint64_t peak_bytes;      /* highest resident_bytes seen */
   uint64_t budget_bytes;    /* 0: no budget */
   uint64_t threads;         /* threads that hold a cache */
+  uint64_t held_bytes;      /* what counts against the budget: resident, metadata, other if asked */
+  uint64_t level;           /* how near the budget: 0 calm, 1 tight, 2 critical, 3 over */
+  uint64_t relief_bytes;    /* given back by relief since the start */
+  uint64_t relief_ns;       /* processor time spent on relief */
+  uint64_t pressure_calls;  /* calls of the program's pressure callbacks */
+  uint64_t waits;           /* allocations that waited for relief */
+  uint64_t refusals;        /* allocations refused because the budget was used up */
+  uint64_t tree_held_bytes; /* what all processes that share the budget hold */
+  uint64_t tree_members;    /* processes that share the budget, this one included; 0: no budget */
 } ullage_stats_t;
 
 /* Fills *ret_stats. Costs microseconds plus a little for each thread. */
