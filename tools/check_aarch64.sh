@@ -7,7 +7,7 @@
 set -u
 cd "$(dirname "$0")/.."
 build=$PWD/build/aarch64
-export QEMU_LD_PREFIX=/usr/aarch64-linux-gnu
+export QEMU_LD_PREFIX=/usr/aarch64-linux-gnu STRESS_PATIENCE=3
 passed=0 failed=0 skipped=0
 
 report() { # CODE NAME LOG
@@ -49,7 +49,7 @@ declare -A beyond_qemu=(
   [stress_main_exit]="qemu-user does not end with the last thread"
 )
 
-mapfile -t inside < <(find $build/CMakeFiles/ullage_inside.dir -name '*.o')
+mapfile -t inside < <(find $build/CMakeFiles/ullage_inside.dir $build/CMakeFiles/ullage_thread.dir -name '*.o')
 
 run() { # KIND SOURCE LINKED-WITH…
   local name log

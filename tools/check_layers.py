@@ -18,7 +18,7 @@ MAY_INCLUDE = {
     "wire":    "base",
     # inside the observed program
     "heap":    "base os",
-    "budget":  "base os heap",
+    "budget":  "base os wire heap",
     "prof":    "base os heap",
     "gc":      "base os heap",
     "pool":    "base os heap budget",

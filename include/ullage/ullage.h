@@ -96,10 +96,25 @@ void ullage_stats(ullage_stats_t *ret_stats);
 
 /* ---- Budget ----------------------------------------------------------------------------------- */
 
-/* Sets the soft limit for everything the process holds through libullage; 0: no budget.
- * Returns 0. */
+/* Sets the soft limit for everything the process holds through libullage: live objects, free memory
+ * that is resident, and the heap's own records; 0: no budget. Where the budget is shared by a tree
+ * of processes (it came through ULLAGE_BUDGET), it is set for all of them.
+ * Returns 0, or -1 when there is no heap. */
 int      ullage_budget_set(uint64_t bytes);
 uint64_t ullage_budget_get(void);
+
+/* Registers a callback that gives memory back when the budget is nearly used up: a cache evicts, a
+ * buffer shrinks. It is called on a thread of libullage's, never inside somebody's malloc, so it may
+ * take the program's locks, and malloc and free; at most one runs at a time. Threads that allocate
+ * meanwhile wait a few milliseconds at most, also for one that takes longer.
+ *     level        2 critical (95 % of the budget), 3 over
+ *     want_bytes   what is missing; freeing less is allowed, and it is called again when the program
+ *                  grows further
+ * Returns 0, or -1: sixteen are registered already. */
+int ullage_pressure_register(void (*relieve)(int level, size_t want_bytes, void *arg), void *arg);
+
+/* Takes it away again; it has returned and is not called any more after this. -1: there is none. */
+int ullage_pressure_unregister(void (*relieve)(int level, size_t want_bytes, void *arg), void *arg);
 
 /* Gives idle memory back to the system now. Returns the bytes given back. */
 size_t ullage_trim(void);

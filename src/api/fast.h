@@ -8,7 +8,11 @@
 #define UL_API_FAST_H
 
 #include "api/slow.h"
+#include "heap/drain.h"
 #include "runtime/runtime.h"
+
+/* What a program calls. Whatever has the fast path inlined must lie in that section. */
+#define UL_API UL_EXPORT UL_FAST_CODE
 
 UL_INLINE void *ul_api_malloc(size_t size) {
   if (UL_LIKELY(size <= UL_STEP_LINEAR_MAX)) {

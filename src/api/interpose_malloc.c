@@ -18,68 +18,68 @@ void *reallocarray(void *object, size_t count, size_t size);
 int   posix_memalign(void **ret_object, size_t alignment, size_t size);
 void *aligned_alloc(size_t alignment, size_t size);
 
-UL_EXPORT void *malloc(size_t size) {
+UL_API void *malloc(size_t size) {
   return ul_api_malloc(size);
 }
 
-UL_EXPORT void free(void *object) {
+UL_API void free(void *object) {
   ul_api_free(object);
 }
 
-UL_EXPORT void *calloc(size_t count, size_t size) {
+UL_API void *calloc(size_t count, size_t size) {
   return ul_api_calloc(count, size);
 }
 
-UL_EXPORT void *realloc(void *object, size_t size) {
+UL_API void *realloc(void *object, size_t size) {
   return ul_api_realloc(object, size);
 }
 
-UL_EXPORT void *reallocarray(void *object, size_t count, size_t size) {
+UL_API void *reallocarray(void *object, size_t count, size_t size) {
   return ul_api_reallocarray(object, count, size);
 }
 
-UL_EXPORT void free_sized(void *object, size_t size) {
+UL_API void free_sized(void *object, size_t size) {
   (void)size;
   ul_api_free(object);
 }
 
-UL_EXPORT void free_aligned_sized(void *object, size_t alignment, size_t size) {
+UL_API void free_aligned_sized(void *object, size_t alignment, size_t size) {
   (void)alignment, (void)size;
   ul_api_free(object);
 }
 
-UL_EXPORT void *memalign(size_t alignment, size_t size) {
+UL_API void *memalign(size_t alignment, size_t size) {
   return ul_api_memalign(alignment, size);
 }
 
-UL_EXPORT int posix_memalign(void **ret_object, size_t alignment, size_t size) {
+UL_API int posix_memalign(void **ret_object, size_t alignment, size_t size) {
   return ul_api_posix_memalign(ret_object, alignment, size);
 }
 
-UL_EXPORT void *aligned_alloc(size_t alignment, size_t size) {
+UL_API void *aligned_alloc(size_t alignment, size_t size) {
   return ul_api_aligned_alloc(alignment, size);
 }
 
-UL_EXPORT void *valloc(size_t size) {
+UL_API void *valloc(size_t size) {
   return ul_api_valloc(size);
 }
 
-UL_EXPORT void *pvalloc(size_t size) {
+UL_API void *pvalloc(size_t size) {
   return ul_api_pvalloc(size);
 }
 
-UL_EXPORT size_t malloc_usable_size(void *object) {
+UL_API size_t malloc_usable_size(void *object) {
   return ul_api_usable_size(object);
 }
 
 /* `pad` is what glibc would leave at the top of its heap; we have no top. */
-UL_EXPORT int malloc_trim(size_t pad) {
+UL_API int malloc_trim(size_t pad) {
   (void)pad;
   return ul_api_trim() > 0;
 }
 
 /* glibc's knobs tune mechanisms that are not here: accepted, without effect. */
-UL_EXPORT int mallopt(int parameter, int value) {
+UL_API int mallopt(int parameter, int value) {
   (void)value;
   return parameter <= M_MXFAST && parameter >= M_ARENA_MAX;
 }
@@ -90,7 +90,7 @@ static int clamp_int(size_t n) {
 
 /* Our counters under glibc's names: arena and hblk* are what is committed and large, uordblks what
  * is live, fordblks what is free, keepcost what a trim could give back at most. */
-UL_EXPORT struct mallinfo2 mallinfo2(void) {
+UL_API struct mallinfo2 mallinfo2(void) {
   struct mallinfo2 info = {0};
   ullage_stats_t   stats;
   if (ul_runtime_enter() != 0) return info;
@@ -106,7 +106,7 @@ UL_EXPORT struct mallinfo2 mallinfo2(void) {
   return info;
 }
 
-UL_EXPORT struct mallinfo mallinfo(void) {
+UL_API struct mallinfo mallinfo(void) {
   struct mallinfo2 info = mallinfo2();
   return (struct mallinfo){.arena = clamp_int(info.arena),
                            .ordblks = clamp_int(info.ordblks),
@@ -117,7 +117,7 @@ UL_EXPORT struct mallinfo mallinfo(void) {
                            .keepcost = clamp_int(info.keepcost)};
 }
 
-UL_EXPORT void malloc_stats(void) {
+UL_API void malloc_stats(void) {
   if (ul_runtime_enter() == 0) ul_summary_print();
 }
 
@@ -132,7 +132,7 @@ static void add_total(ul_text *text, const char *type, uint64_t count, uint64_t 
 }
 
 /* The totals of glibc's document, for programs that parse it. */
-UL_EXPORT int malloc_info(int options, FILE *file) {
+UL_API int malloc_info(int options, FILE *file) {
   char           buffer[640];
   ul_text        text = ul_text_init(buffer, sizeof buffer);
   ullage_stats_t stats;

@@ -66,20 +66,20 @@ UL_INLINE void *new_aligned(size_t size, size_t alignment, bool nothrow) {
   return UL_LIKELY(object != NULL) ? object : new_slow(size, alignment, nothrow);
 }
 
-#define NEW(name, nothrow, ...)                   \
-  void           *name(size_t size __VA_ARGS__);  \
-  UL_EXPORT void *name(size_t size __VA_ARGS__) { \
-    return new_object(size, nothrow);             \
+#define NEW(name, nothrow, ...)                \
+  void        *name(size_t size __VA_ARGS__);  \
+  UL_API void *name(size_t size __VA_ARGS__) { \
+    return new_object(size, nothrow);          \
   }
-#define NEW_ALIGNED(name, nothrow, ...)                             \
-  void           *name(size_t size, size_t alignment __VA_ARGS__);  \
-  UL_EXPORT void *name(size_t size, size_t alignment __VA_ARGS__) { \
-    return new_aligned(size, alignment, nothrow);                   \
+#define NEW_ALIGNED(name, nothrow, ...)                          \
+  void        *name(size_t size, size_t alignment __VA_ARGS__);  \
+  UL_API void *name(size_t size, size_t alignment __VA_ARGS__) { \
+    return new_aligned(size, alignment, nothrow);                \
   }
-#define DELETE(name, ...)                         \
-  void           name(void *object __VA_ARGS__);  \
-  UL_EXPORT void name(void *object __VA_ARGS__) { \
-    ul_api_free(object);                          \
+#define DELETE(name, ...)                      \
+  void        name(void *object __VA_ARGS__);  \
+  UL_API void name(void *object __VA_ARGS__) { \
+    ul_api_free(object);                       \
   }
 #define NOTHROW , UL_UNUSED const void *tag
 #define SIZED   , UL_UNUSED size_t size

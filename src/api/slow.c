@@ -20,7 +20,7 @@ static UL_COLD void *no_memory(void) {
 }
 
 /* A small object of a class, by way of the cache where the thread has one. */
-static void *small_of_class(ul_heap *heap, unsigned size_class) {
+UL_INLINE void *small_of_class(ul_heap *heap, unsigned size_class) {
   void *object = ul_mcache_get(ul_mcache_current, size_class);
   return object ? object : ul_mcache_refill(heap, size_class);
 }
@@ -31,7 +31,7 @@ static unsigned class_of(const ul_heap *heap, size_t size) {
   return ul_size_class(ul_mcache_is_real(cache) ? &cache->sizes : &heap->sizes, size);
 }
 
-static void *try_allocate(ul_heap *heap, size_t size, bool zero) {
+UL_INLINE void *try_allocate(ul_heap *heap, size_t size, bool zero) {
   if (size > UL_SMALL_MAX_BYTES) return ul_large_alloc(heap, size, 1, zero);
   void *object = small_of_class(heap, class_of(heap, size));
   if (object && zero) memset(object, 0, size);
@@ -40,17 +40,17 @@ static void *try_allocate(ul_heap *heap, size_t size, bool zero) {
 
 /* Before it says no, the heap takes back what lies in the caller's cache and in the transfer stacks:
  * where address space is limited those objects keep whole spans from becoming one free run. */
-static void *allocate(size_t size, bool zero) {
+UL_INLINE void *allocate(size_t size, bool zero) {
   ul_heap *heap = &ul_runtime_self.heap;
   if (UL_UNLIKELY(size > SIZE_LIMIT || ul_runtime_enter() != 0)) return NULL;
   void *object = try_allocate(heap, size, zero);
   if (UL_LIKELY(object != NULL)) return object;
-  if (size > heap->reserved_pages << UL_PAGE_SHIFT) return NULL;
+  if (size > heap->reserved_pages << UL_PAGE_SHIFT || !ul_heap_has_room(heap, 0)) return NULL;
   ul_scavenge_all(heap);
   return try_allocate(heap, size, zero);
 }
 
-UL_NOINLINE void *ul_api_malloc_slow(size_t size) {
+UL_FAST_CODE UL_NOINLINE void *ul_api_malloc_slow(size_t size) {
   ul_heap *heap = &ul_runtime_self.heap;
   /* The sizes between 1 KiB and 32 KiB that a cache holds come here too. */
   if (size > UL_STEP_LINEAR_MAX && size <= UL_SMALL_MAX_BYTES) {
@@ -86,7 +86,7 @@ UL_NOINLINE void ul_api_free_slow(void *object) {
   ul_hooks_run(heap);
 }
 
-void *ul_api_calloc(size_t count, size_t size) {
+UL_FAST_CODE void *ul_api_calloc(size_t count, size_t size) {
   size_t bytes;
   if (UL_UNLIKELY(__builtin_mul_overflow(count, size, &bytes))) return no_memory();
   if (UL_LIKELY(bytes <= UL_STEP_LINEAR_MAX)) {
@@ -105,7 +105,7 @@ static bool fits_class(const ul_heap *heap, size_t object_bytes, size_t size) {
   return ul_size_class_bytes(class_of(heap, size)) >= object_bytes;
 }
 
-void *ul_api_realloc(void *object, size_t size) {
+UL_FAST_CODE void *ul_api_realloc(void *object, size_t size) {
   ul_heap *heap = &ul_runtime_self.heap;
   if (!object) return ul_api_malloc(size);
   ul_object found = ul_object_expect(heap, object, "realloc");
@@ -135,7 +135,7 @@ void *ul_api_reallocarray(void *object, size_t count, size_t size) {
   return ul_api_realloc(object, bytes);
 }
 
-void *ul_api_aligned(size_t alignment, size_t size) {
+UL_FAST_CODE void *ul_api_aligned(size_t alignment, size_t size) {
   ul_heap *heap = &ul_runtime_self.heap;
   if (UL_UNLIKELY(size > SIZE_LIMIT || alignment > SIZE_LIMIT)) return NULL;
   if (UL_UNLIKELY(ul_runtime_enter() != 0)) return NULL;

@@ -75,6 +75,7 @@ int ul_heap_init(ul_heap *heap, size_t reserve_bytes, uint64_t key) {
 
   heap->key = key | 1;
   heap->return_memory = true;
+  heap->gate_leaves = UINT64_MAX;
   ul_size_table_init(&heap->sizes);
   ul_mheap_init(&heap->pages);
   ul_mcache_table_init(&heap->caches);

@@ -8,6 +8,7 @@
 #include "heap/heap.h"
 #include "heap/object.h"
 #include "heap/zone.h"
+#include "os/asleep.h"
 #include "os/fatal.h"
 
 /* All locks below caches.lock. While that is held no zone comes or goes and no class is used for the
@@ -51,7 +52,10 @@ void ul_heap_fork_child(ul_heap *heap) {
   for (ul_link *link = table->all.next; link != &table->all;) {
     ul_mcache *cache = UL_CONTAINER_OF(link, ul_mcache, link);
     link = link->next;
-    if (cache == ul_mcache_current) continue;
+    if (cache == ul_mcache_current) {
+      cache->owner = ul_os_thread_id(); /* the stack stays where it was */
+      continue;
+    }
     ul_list_remove(&cache->link);
     ul_list_push(&table->orphans, &cache->link);
     table->count--;

@@ -28,6 +28,7 @@
 #include "heap/meta.h"
 #include "heap/mheap.h"
 #include "heap/mspan.h"
+#include "os/asleep.h"
 
 struct ul_heap {
   /* Read by every malloc and free, written at the start or seldom. */
@@ -49,7 +50,10 @@ struct ul_heap {
   uint64_t peak_leaves;     /* atomic: highest resident_leaves */
   uint64_t transfer_bytes;  /* atomic: in all transfer stacks */
   uint64_t returned_bytes;  /* atomic: given back since the start */
+  uint64_t gate_leaves;     /* atomic: above this, whoever needs more asks hooks.crowded first */
   bool     return_memory;   /* give memory back in the background */
+
+  ul_code_range fast_code; /* where malloc and free work on caches without a lock; empty: unknown */
 
   ul_hooks        hooks;
   ul_lock         scavenge_lock; /* one scavenger at a time; held, nothing is half given back */
@@ -73,6 +77,16 @@ UL_INLINE void ul_hooks_run(ul_heap *heap) {
 UL_INLINE void ul_heap_backed(ul_heap *heap, uint64_t leaves) {
   uint64_t now = ul_add(&heap->resident_leaves, leaves) + leaves;
   if (now > ul_load(&heap->peak_leaves)) ul_store(&heap->peak_leaves, now);
+}
+
+/* May `leaves` more come behind the heap without asking anybody? */
+UL_INLINE bool ul_heap_has_room(const ul_heap *heap, uint64_t leaves) {
+  return UL_LIKELY(ul_load(&heap->resident_leaves) + leaves <= ul_load(&heap->gate_leaves));
+}
+
+/* Asks for more when there is no room; may wait some milliseconds. Context: no lock held. */
+UL_INLINE bool ul_heap_ask(ul_heap *heap, uint64_t leaves) {
+  return !heap->hooks.crowded || heap->hooks.crowded(heap, leaves << UL_LEAF_SHIFT);
 }
 
 /* Reserves address space and makes the heap usable. 0 or -UL_E_NOMEM.

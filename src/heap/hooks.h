@@ -17,6 +17,10 @@ typedef struct ul_hooks {
   /* Memory was freed that the scavenger may want to give back. Called under locks: must only set a
    * flag and wake a thread. */
   void (*freed)(ul_heap *heap);
+  /* The heap is about to need `bytes` more and has passed its gate. Relieves it, waits a little, sets
+   * the gate anew; false: the request is to fail. Called without any lock, from an allocating
+   * thread. */
+  bool (*crowded)(ul_heap *heap, uint64_t bytes);
   bool grown_pending; /* set under pages.lock, taken by the next slow path that holds none */
 } ul_hooks;
 

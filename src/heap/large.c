@@ -50,12 +50,24 @@ static void clear_leaves(ul_heap *heap, ul_mspan *span, size_t first, size_t end
   }
 }
 
+static uint64_t count_clean(ul_heap *heap, ul_mspan *span, size_t first, size_t end) {
+  const uint8_t *leaves = leaves_of(heap, span);
+  uint64_t       clean = 0;
+  for (size_t i = first; i < end; i++) clean += leaves[i] == UL_LEAF_CLEAN;
+  return clean;
+}
+
+/* May leaves [first, end) come behind the object? Context: no lock held; the span is ours alone. */
+static bool may_claim(ul_heap *heap, ul_mspan *span, size_t first, size_t end) {
+  if (ul_heap_has_room(heap, end - first)) return true;
+  uint64_t clean = count_clean(heap, span, first, end);
+  return ul_heap_has_room(heap, clean) || ul_heap_ask(heap, clean);
+}
+
 /* Leaves [first, end) become part of the object. */
 static void claim_leaves(ul_heap *heap, ul_mspan *span, size_t first, size_t end) {
-  uint8_t *leaves = leaves_of(heap, span);
-  uint64_t clean = 0;
-  for (size_t i = first; i < end; i++) clean += leaves[i] == UL_LEAF_CLEAN;
-  memset(leaves + first, UL_LEAF_SLOW, end - first);
+  uint64_t clean = count_clean(heap, span, first, end);
+  memset(leaves_of(heap, span) + first, UL_LEAF_SLOW, end - first);
   ul_heap_backed(heap, clean); /* the program is going to touch them */
 }
 
@@ -106,6 +118,14 @@ void *ul_large_alloc(ul_heap *heap, size_t bytes, size_t alignment, bool zero) {
   if (!span) return NULL;
 
   /* The run is ours alone: the map and the bytes need no lock. */
+  if (!may_claim(heap, span, 0, usable_bytes >> UL_LEAF_SHIFT)) {
+    ul_lock_take(&heap->pages.lock);
+    heap->pages.large_objects--;
+    heap->pages.large_bytes -= usable_bytes;
+    ul_mheap_free(heap, span);
+    ul_lock_drop(&heap->pages.lock);
+    return NULL;
+  }
   if (zero) clear_leaves(heap, span, 0, usable_bytes >> UL_LEAF_SHIFT);
   claim_leaves(heap, span, 0, usable_bytes >> UL_LEAF_SHIFT);
   ul_store_release(&span->state, (uint8_t)UL_MSPAN_LARGE);
@@ -131,6 +151,7 @@ bool ul_large_free(ul_heap *heap, ul_mspan *span) {
 static bool resize_in_place(ul_heap *heap, ul_mspan *span, size_t usable_bytes) {
   size_t old_bytes = span->object_bytes;
   size_t pages = ul_round_up(usable_bytes, UL_PAGE_BYTES) >> UL_PAGE_SHIFT;
+  size_t before = span->pages;
   bool   fits = true;
   ul_lock_take(&heap->pages.lock);
   if (usable_bytes < old_bytes) {
@@ -144,10 +165,17 @@ static bool resize_in_place(ul_heap *heap, ul_mspan *span, size_t usable_bytes) 
     ul_store(&span->object_bytes, usable_bytes);
   }
   ul_lock_drop(&heap->pages.lock);
-  if (fits && usable_bytes > old_bytes) {
+  if (!fits || usable_bytes <= old_bytes) return fits;
+  if (may_claim(heap, span, old_bytes >> UL_LEAF_SHIFT, usable_bytes >> UL_LEAF_SHIFT)) {
     claim_leaves(heap, span, old_bytes >> UL_LEAF_SHIFT, usable_bytes >> UL_LEAF_SHIFT);
+    return true;
   }
-  return fits;
+  ul_lock_take(&heap->pages.lock);
+  heap->pages.large_bytes -= usable_bytes - old_bytes;
+  ul_store(&span->object_bytes, old_bytes);
+  if (span->pages > before) ul_mheap_shrink(heap, span, before);
+  ul_lock_drop(&heap->pages.lock);
+  return false;
 }
 
 /* The memory of `from` moved behind the start of a new object. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "heap/heap.h"
+#include "os/asleep.h"
 #include "os/fatal.h"
 
 /* What a thread may hold in all its bins: a share of the heap, so that a small heap is not mostly
@@ -21,7 +22,7 @@
 #define LEAST_OBJECTS 2u
 
 UL_TLS ul_mcache *ul_mcache_current = &ul_mcache_none;
-ul_mcache         ul_mcache_none, ul_mcache_gone;
+ul_mcache         ul_mcache_none, ul_mcache_gone, ul_mcache_lent;
 
 void ul_mcache_table_init(ul_mcache_table *table) {
   ul_link_init(&table->all);
@@ -45,6 +46,11 @@ void ul_mcache_create(ul_heap *heap) {
     ul_size_table_colour(&cache->sizes, &heap->sizes, cache->colour);
     ul_list_push(&table->all, &cache->link);
     ul_store(&table->count, table->count + 1);
+    cache->busy = 0;
+    cache->drains = ul_load(&table->drains);
+    cache->owner = ul_os_thread_id();
+    cache->stack_end = ul_os_thread_stack_end();
+    cache->current_at = &ul_mcache_current;
     ul_mcache_current = cache;
   }
   ul_lock_drop(&table->lock);
@@ -101,8 +107,32 @@ static void grow_bin(ul_heap *heap, ul_mcache *cache, ul_mcentral *central) {
   resize_slots(heap, cache, central->size_class, capacity);
 }
 
-void *ul_mcache_refill(ul_heap *heap, unsigned size_class) {
-  ul_mcache   *cache = ul_mcache_current;
+/* The calling thread's cache for the slow half; one of the empty ones when it has none or somebody
+ * drains it just now. Until `leave` nobody else takes anything out of it: either they see `busy`, or
+ * we see what they put into ul_mcache_current (drain.c). */
+static ul_mcache *enter(ul_heap *heap) {
+  ul_mcache *cache = ul_load(&ul_mcache_current);
+  if (!ul_mcache_is_real(cache)) return cache;
+  ul_store(&cache->busy, cache->busy + 1);
+  ul_compiler_fence();
+  if (UL_UNLIKELY(ul_load(&ul_mcache_current) != cache)) {
+    ul_store(&cache->busy, cache->busy - 1);
+    return &ul_mcache_lent;
+  }
+  if (UL_UNLIKELY(cache->drains != ul_load(&heap->caches.drains))) {
+    cache->drains = ul_load(&heap->caches.drains);
+    ul_mcache_empty(heap, cache);
+  }
+  return cache;
+}
+
+static void leave(ul_mcache *cache) {
+  if (!ul_mcache_is_real(cache)) return;
+  ul_compiler_fence();
+  ul_store(&cache->busy, cache->busy - 1);
+}
+
+static void *refill(ul_heap *heap, ul_mcache *cache, unsigned size_class, bool asked) {
   ul_mcentral *central = ul_mcentral_of(heap, size_class);
   ul_bin      *bin = &cache->bin[size_class];
   void        *object = NULL;
@@ -110,12 +140,12 @@ void *ul_mcache_refill(ul_heap *heap, unsigned size_class) {
   if (ul_mcache_is_real(cache)) grow_bin(heap, cache, central);
   if (bin->capacity == 0) {
     ul_mspan *adopted = NULL;
-    if (ul_mcentral_fetch(heap, central, &adopted, &object, 1) == 0) return NULL;
+    if (ul_mcentral_fetch(heap, central, &adopted, &object, 1, asked) == 0) return NULL;
     if (adopted) ul_mcentral_unadopt(heap, central, adopted);
   } else {
     uint32_t     want = UL_MAX(bin->capacity / 2, 1u);
     ul_bin_cold *cold = &cache->cold[size_class];
-    uint32_t     got = ul_mcentral_fetch(heap, central, &cold->adopted, bin->slots, want);
+    uint32_t     got = ul_mcentral_fetch(heap, central, &cold->adopted, bin->slots, want, asked);
     if (got == 0) return NULL;
     object = bin->slots[0];
     /* Lowest addresses are handed out first: they were fetched in ascending order. */
@@ -129,12 +159,23 @@ void *ul_mcache_refill(ul_heap *heap, unsigned size_class) {
     bin->count = got - 1;
   }
   *(uint64_t *)object = 0;
+  return object;
+}
+
+void *ul_mcache_refill(ul_heap *heap, unsigned size_class) {
+  ul_mcache *cache = enter(heap);
+  void      *object = refill(heap, cache, size_class, false);
+  leave(cache);
+  if (UL_UNLIKELY(!object) && !ul_heap_has_room(heap, 1) && ul_heap_ask(heap, 1)) {
+    cache = enter(heap);
+    object = refill(heap, cache, size_class, true);
+    leave(cache);
+  }
   ul_hooks_run(heap);
   return object;
 }
 
-void ul_mcache_put_slow(ul_heap *heap, unsigned size_class, void *object) {
-  ul_mcache   *cache = ul_mcache_current;
+static void put(ul_heap *heap, ul_mcache *cache, unsigned size_class, void *object) {
   ul_mcentral *central = ul_mcentral_of(heap, size_class);
   ul_bin      *bin = &cache->bin[size_class];
 
@@ -160,6 +201,12 @@ void ul_mcache_put_slow(ul_heap *heap, unsigned size_class, void *object) {
   bin->count++;
 }
 
+void ul_mcache_put_slow(ul_heap *heap, unsigned size_class, void *object) {
+  ul_mcache *cache = enter(heap);
+  put(heap, cache, size_class, object);
+  leave(cache);
+}
+
 /* Empties a bin into its spans and gives its slots back. */
 static void drop_bin(ul_heap *heap, ul_mcache *cache, unsigned size_class) {
   ul_bin      *bin = &cache->bin[size_class];
@@ -176,19 +223,27 @@ static void drop_bin(ul_heap *heap, ul_mcache *cache, unsigned size_class) {
   *cold = (ul_bin_cold){0};
 }
 
-void ul_mcache_flush(ul_heap *heap) {
-  ul_mcache *cache = ul_mcache_current;
-  if (!ul_mcache_is_real(cache)) return;
+void ul_mcache_empty(ul_heap *heap, ul_mcache *cache) {
   for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) drop_bin(heap, cache, c);
 }
 
-void ul_mcache_destroy(ul_heap *heap) {
-  ul_mcache       *cache = ul_mcache_current;
-  ul_mcache_table *table = &heap->caches;
+void ul_mcache_flush(ul_heap *heap) {
+  ul_mcache *cache = enter(heap);
   if (!ul_mcache_is_real(cache)) return;
-  ul_mcache_flush(heap);
-  ul_mcache_current = &ul_mcache_gone;
+  ul_mcache_empty(heap, cache);
+  leave(cache);
+}
+
+void ul_mcache_destroy(ul_heap *heap) {
+  ul_mcache_table *table = &heap->caches;
+  ul_lock_take(&table->lock); /* whoever drains us has given the cache back after this */
+  ul_mcache *cache = ul_mcache_current;
+  if (ul_mcache_is_real(cache)) ul_store(&cache->busy, cache->busy + 1);
+  ul_lock_drop(&table->lock);
+  if (!ul_mcache_is_real(cache)) return;
+  ul_mcache_empty(heap, cache);
   ul_lock_take(&table->lock);
+  ul_mcache_current = &ul_mcache_gone;
   ul_list_remove(&cache->link);
   ul_store(&table->count, table->count - 1);
   cache->next_idle = table->idle;
@@ -226,15 +281,22 @@ void ul_mcache_adopt_orphans(ul_heap *heap) {
   }
 }
 
-UL_NO_TSAN uint64_t ul_mcache_total_bytes(ul_heap *heap, uint64_t *ret_objects) {
+UL_NO_TSAN uint64_t ul_mcache_bytes(const ul_mcache *cache, uint64_t *ret_objects) {
   uint64_t bytes = 0, objects = 0;
+  for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) {
+    bytes += (uint64_t)cache->bin[c].count * cache->bin[c].object_bytes;
+    objects += cache->bin[c].count;
+  }
+  *ret_objects = objects;
+  return bytes;
+}
+
+uint64_t ul_mcache_total_bytes(ul_heap *heap, uint64_t *ret_objects) {
+  uint64_t bytes = 0, objects = 0, more;
   ul_lock_take(&heap->caches.lock);
   for (ul_link *link = heap->caches.all.next; link != &heap->caches.all; link = link->next) {
-    ul_mcache *cache = UL_CONTAINER_OF(link, ul_mcache, link);
-    for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) {
-      bytes += (uint64_t)cache->bin[c].count * cache->bin[c].object_bytes;
-      objects += cache->bin[c].count;
-    }
+    bytes += ul_mcache_bytes(UL_CONTAINER_OF(link, ul_mcache, link), &more);
+    objects += more;
   }
   ul_lock_drop(&heap->caches.lock);
   *ret_objects = objects;

@@ -52,6 +52,12 @@ typedef struct ul_mcache {
   struct ul_mcache *next_idle; /* in ul_mcache_table.idle */
   unsigned          colour;
   uint64_t          capacity_bytes; /* sum over bins of capacity * object_bytes */
+  /* What draining by others needs (drain.h). */
+  uint32_t           busy;       /* the owner is in the slow half of this file */
+  uint32_t           drains;     /* ul_mcache_table.drains when it was last emptied */
+  uint32_t           owner;      /* number of the thread */
+  struct ul_mcache **current_at; /* the owner's ul_mcache_current */
+  uintptr_t          stack_end;  /* above all frames of the owner */
 } ul_mcache;
 
 typedef struct ul_mcache_table {
@@ -61,15 +67,17 @@ typedef struct ul_mcache_table {
   ul_link    orphans; /* of threads that a fork left behind, still filled */
   uint64_t   count;   /* in `all` */
   unsigned   made;    /* ever; gives each its colour */
+  uint32_t   drains;  /* atomic: how often all threads were asked to empty their caches */
 } ul_mcache_table;
 
 /* The calling thread's cache. One of the two globals inside; the other is the runtime. */
 extern UL_TLS ul_mcache *ul_mcache_current;
 extern ul_mcache         ul_mcache_none; /* no cache yet */
 extern ul_mcache         ul_mcache_gone; /* the same for a thread that has given its cache up */
+extern ul_mcache         ul_mcache_lent; /* the same while somebody else empties it (drain.h) */
 
 UL_INLINE bool ul_mcache_is_real(const ul_mcache *cache) {
-  return cache != &ul_mcache_none && cache != &ul_mcache_gone;
+  return cache != &ul_mcache_none && cache != &ul_mcache_gone && cache != &ul_mcache_lent;
 }
 
 void ul_mcache_table_init(ul_mcache_table *table);
@@ -81,6 +89,12 @@ void ul_mcache_destroy(ul_heap *heap);
 
 /* Puts the objects of the calling thread's cache back into their spans. */
 void ul_mcache_flush(ul_heap *heap);
+
+/* The same with a cache of another thread that is kept from using it. Context: locked(caches). */
+void ul_mcache_empty(ul_heap *heap, ul_mcache *cache);
+
+/* Bytes of the objects in one cache; a snapshot while its thread runs. */
+uint64_t ul_mcache_bytes(const ul_mcache *cache, uint64_t *ret_objects);
 
 /* In a forked child: takes in what the caches of threads that exist no more hold. Done when the
  * child first needs it, not at fork: most children exec at once. */

@@ -57,9 +57,10 @@ void ul_mcentral_init(ul_mcentral *central, unsigned size_class, uint8_t leaf_va
 ul_mcentral *ul_mcentral_of(ul_heap *heap, unsigned size_class);
 
 /* Fetches up to `want` objects, which carry their cookies. `adopted`: the caller's span, NULL for
- * none; replaced when it is used up. Returns how many, 0 when memory is short. */
+ * none; replaced when it is used up. Returns how many, 0 when memory is short; or when the heap has
+ * no room (ul_heap_has_room) and the caller has not `asked` for more yet. */
 uint32_t ul_mcentral_fetch(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted,
-                           void **ret_objects, uint32_t want);
+                           void **ret_objects, uint32_t want, bool asked);
 
 /* Takes back objects of this class, which carry their cookies. */
 void ul_mcentral_return(ul_heap *heap, ul_mcentral *central, void **objects, uint32_t count);

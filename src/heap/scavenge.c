@@ -100,14 +100,16 @@ static size_t release_from_central(ul_heap *heap, ul_mcentral *central, uint64_t
   return bytes;
 }
 
-static size_t scavenge_central(ul_heap *heap, ul_mcentral *central, bool all, bool *ret_more) {
+/* `most` 0: what lay idle since the last look; else so many leaves, whatever they did meanwhile. */
+static size_t scavenge_central(ul_heap *heap, ul_mcentral *central, uint64_t most, bool *ret_more) {
   size_t bytes = 0;
   ul_lock_take(&central->lock);
-  uint32_t drain = all ? central->transfer_count : central->transfer_low;
+  uint32_t drain = most ? central->transfer_count : central->transfer_low;
   if (drain) ul_mcentral_drain(heap, central, drain);
   uint64_t free_low = central->free_low, had = central->free_objects;
   uint64_t want = free_low * central->object_bytes / UL_LEAF_BYTES + central->dirty_low;
-  if (all || (free_low == had && central->dirty_low == central->dirty_leaves)) want = UINT64_MAX;
+  if (free_low == had && central->dirty_low == central->dirty_leaves) want = UINT64_MAX;
+  if (most) want = most;
   if (want > 0) bytes = release_from_central(heap, central, want);
   central->transfer_low = central->transfer_count;
   /* What drained just now lay idle long enough: it may go at the next look. */
@@ -167,12 +169,14 @@ static size_t scavenge_runs(ul_heap *heap, uint64_t want) {
   return bytes;
 }
 
-static size_t scavenge_centrals(ul_heap *heap, bool all, bool *ret_more) {
+static size_t scavenge_centrals(ul_heap *heap, uint64_t most, bool *ret_more) {
   size_t bytes = 0;
   for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) {
+    uint64_t given = bytes >> UL_LEAF_SHIFT;
     if (!ul_load_acquire(&heap->central[c].in_use)) continue;
+    if (most && given >= most) break;
     ul_lock_take(&heap->scavenge_lock);
-    bytes += scavenge_central(heap, &heap->central[c], all, ret_more);
+    bytes += scavenge_central(heap, &heap->central[c], most ? most - given : 0, ret_more);
     ul_lock_drop(&heap->scavenge_lock);
   }
   return bytes;
@@ -180,7 +184,7 @@ static size_t scavenge_centrals(ul_heap *heap, bool all, bool *ret_more) {
 
 size_t ul_scavenge_idle(ul_heap *heap, bool *ret_more) {
   bool   more = false;
-  size_t bytes = scavenge_centrals(heap, false, &more);
+  size_t bytes = scavenge_centrals(heap, 0, &more);
   ul_lock_take(&heap->pages.lock);
   uint64_t want = heap->pages.dirty_low;
   ul_lock_drop(&heap->pages.lock);
@@ -193,11 +197,33 @@ size_t ul_scavenge_idle(ul_heap *heap, bool *ret_more) {
   return bytes;
 }
 
+static uint64_t leaves_of(uint64_t bytes) {
+  return UL_MAX(bytes >> UL_LEAF_SHIFT, (uint64_t)1);
+}
+
+size_t ul_scavenge_runs(ul_heap *heap, uint64_t want_bytes) {
+  return scavenge_runs(heap, leaves_of(want_bytes));
+}
+
+size_t ul_scavenge_spans(ul_heap *heap, uint64_t want_bytes) {
+  return scavenge_centrals(heap, leaves_of(want_bytes), NULL);
+}
+
+uint64_t ul_scavenge_reusable(ul_heap *heap) {
+  uint64_t bytes = ul_load(&heap->pages.dirty_leaves) << UL_LEAF_SHIFT;
+  for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) {
+    ul_mcentral *central = &heap->central[c];
+    if (!ul_load_acquire(&central->in_use)) continue;
+    uint64_t objects = ul_load(&central->free_objects) + ul_load(&central->transfer_count);
+    bytes += objects * central->object_bytes;
+    bytes += ul_load(&central->dirty_leaves) << UL_LEAF_SHIFT;
+  }
+  return bytes;
+}
+
 size_t ul_scavenge_all(ul_heap *heap) {
-  size_t bytes = 0;
   ul_mcache_flush(heap);
   ul_mcache_adopt_orphans(heap);
-  bytes += scavenge_centrals(heap, true, NULL);
-  bytes += scavenge_runs(heap, UINT64_MAX);
-  return bytes;
+  size_t bytes = ul_scavenge_spans(heap, UINT64_MAX);
+  return bytes + ul_scavenge_runs(heap, UINT64_MAX);
 }

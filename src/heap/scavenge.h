@@ -24,4 +24,13 @@ size_t ul_scavenge_idle(ul_heap *heap, bool *ret_more);
 /* Gives back all that can be: also what was freed just now. Returns the bytes. */
 size_t ul_scavenge_all(ul_heap *heap);
 
+/* Parts of the same, for who wants to know what each gives: free runs; leaves of spans that hold no
+ * allocated object, transfer stacks included. At most about `want_bytes`. */
+size_t ul_scavenge_runs(ul_heap *heap, uint64_t want_bytes);
+size_t ul_scavenge_spans(ul_heap *heap, uint64_t want_bytes);
+
+/* Bytes that have memory behind them and are not allocated: what the program can use again without
+ * growing. A snapshot. Context: any. */
+uint64_t ul_scavenge_reusable(ul_heap *heap);
+
 #endif

@@ -50,7 +50,11 @@ void *ul_zone_alloc(ul_zone *zone, size_t bytes) {
   ul_mcentral *central = &zone->central[low];
   ul_mspan    *adopted = NULL;
   void        *object = NULL;
-  if (ul_mcentral_fetch(zone->heap, central, &adopted, &object, 1) == 0) return NULL;
+  uint32_t     got = ul_mcentral_fetch(zone->heap, central, &adopted, &object, 1, false);
+  if (got == 0 && !ul_heap_has_room(zone->heap, 1) && ul_heap_ask(zone->heap, 1)) {
+    got = ul_mcentral_fetch(zone->heap, central, &adopted, &object, 1, true);
+  }
+  if (got == 0) return NULL;
   if (adopted) ul_mcentral_unadopt(zone->heap, central, adopted);
   *(uint64_t *)object = 0;
   ul_hooks_run(zone->heap);

@@ -22,6 +22,9 @@ uint64_t ul_os_pid(void);
 /* Value of an environment variable, NULL when unset or when the environment is not there yet. */
 const char *ul_os_environment(const char *name);
 
+/* Puts `entry` ("NAME=value", which stays the caller's) in the place of NAME's, where there is one. */
+void ul_os_environment_replace(const char *name, char *entry);
+
 /* Is the calling thread the only one of the process that still runs (the first thread may have
  * ended before the process)? Reads /proc: microseconds. */
 bool ul_os_thread_is_last(void);

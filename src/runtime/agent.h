@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* agent.h: the one background thread.
  *
- *     sleeps without a timeout  ── freed ──>  every RELEASE_DELAY_MS: gives back what lay idle
- *            ^                                (heap/scavenge.h), updates the page of counters
- *            └────────── nothing came back since, nothing more to wait for ──────────┘
+ *     idle     sleeps without a timeout  ── freed, urgent, a request ──┐
+ *       ^                                                              v
+ *       │                                              gives back what lay idle (heap/scavenge.h)
+ *       │                                              relief near the budget (budget/budget.h)
+ *       │                                              updates the page of counters
+ *       │                                              answers requests (control.h)
+ *       │                                                              │
+ *       └── nothing came back since, nothing to wait for ──  pausing   <── RELEASE_DELAY_MS, or less
+ *                                                              where relief is due sooner
  *
- * It starts when the arena reaches 8 MiB, so that the many small programs of a system have no second
- * thread. A child of a fork starts its own when it grows or has freed a good deal. It never allocates.
+ * It starts when the arena reaches 8 MiB, or near the budget, so that the many small programs of a
+ * system have no second thread. A child of a fork starts its own when it grows or has freed a good
+ * deal. It never allocates; the program's pressure callbacks, which it runs, may.
  *
  * Where the first thread ends by pthread_exit, the process must end with its last other thread: the
  * agent then looks whether it is alone, and ends.
@@ -14,18 +21,22 @@
 #ifndef UL_RUNTIME_AGENT_H
 #define UL_RUNTIME_AGENT_H
 
+#include "os/listen.h"
 #include "os/lock.h"
 
 #define UL_AGENT_FROM_BYTES ((uint64_t)8 << 20)
 
 typedef struct ul_agent {
-  uint32_t state;   /* ul_agent_state */
-  uint32_t asleep;  /* 1: waits for `freed`; futex word */
-  uint32_t pending; /* something was freed since the last look */
-  uint32_t frees;   /* spills since a fork, while there is no agent */
+  uint32_t     state;   /* ul_agent_state */
+  uint32_t     asleep;  /* ul_agent_sleep; futex word */
+  uint32_t     pending; /* something was freed since the last look */
+  uint32_t     urgent;  /* relief is wanted */
+  uint32_t     frees;   /* spills since a fork, while there is no agent */
+  ul_os_listen listen;  /* the agent's; others only wake it */
 } ul_agent;
 
 enum ul_agent_state { UL_AGENT_NONE = 0, UL_AGENT_STARTING, UL_AGENT_RUNNING, UL_AGENT_ENDED };
+enum ul_agent_sleep { UL_AGENT_AWAKE = 0, UL_AGENT_PAUSING, UL_AGENT_IDLE };
 
 /* Starts the thread unless there is one. May allocate. Context: no lock held. */
 void ul_agent_start(ul_agent *agent);
@@ -33,9 +44,14 @@ void ul_agent_start(ul_agent *agent);
 /* Something was freed. Returns whether an agent should be started. Context: any lock held. */
 bool ul_agent_freed(ul_agent *agent);
 
+/* Wakes it from idleness. / Wakes it from whatever sleep: relief is wanted. */
 void ul_agent_wake(ul_agent *agent);
+void ul_agent_press(ul_agent *agent);
 
 /* In a forked child: the thread is not there. */
 void ul_agent_forget(ul_agent *agent);
+
+/* The process ends: the socket's name goes. */
+void ul_agent_done(ul_agent *agent);
 
 #endif

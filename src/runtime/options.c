@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "os/fatal.h"
 #include "os/self.h"
+#include "os/usage.h"
 
 static void say_bad(const char *name, const char *value, const char *how) {
   char    line[384];
@@ -40,7 +41,8 @@ static int parse_percent(const char *value, uint64_t *ret_bytes) {
   memcpy(digits, value, length - 1);
   digits[length - 1] = 0;
   if (parse_integer(digits, &percent) != 0 || percent == 0 || percent > 100) return -UL_E_INVAL;
-  *ret_bytes = ul_os_memory_bytes() / 100 * percent;
+  uint64_t machine = ul_os_memory_bytes(), container = ul_os_container_limit();
+  *ret_bytes = (container && container < machine ? container : machine) / 100 * percent;
   return 0;
 }
 
@@ -61,12 +63,37 @@ static void read_ms(const char *name, const char *value, uint64_t *ret_ms) {
   }
 }
 
-/* `auto` (the container's limit) is off until the budget room can read one. */
+static void read_policy(const char *name, const char *value, uint64_t *ret_policy) {
+  static const char *const names[] = {"grow", "fail", "abort"}; /* ul_on_budget */
+  for (uint64_t i = 0; i < UL_ARRAY_LEN(names); i++) {
+    if (strcmp(value, names[i]) == 0) {
+      *ret_policy = i;
+      return;
+    }
+  }
+  say_bad(name, value, "write grow, fail or abort");
+}
+
+/* Of a container's limit nine tenths are for the heap: stacks, libraries and buffers of the kernel's
+ * count there too. */
+#define AUTO_PCT 90
+
+/* A tree's name may follow (wire/tree.h): it is for the runtime. */
 static void read_budget(const char *name, const char *value, uint64_t *ret_bytes) {
-  if (strcmp(value, "off") == 0 || strcmp(value, "auto") == 0) {
+  char   own[64];
+  size_t length = strcspn(value, "@");
+  if (length < sizeof own) {
+    memcpy(own, value, length);
+    own[length] = 0;
+    value = own;
+  }
+  if (strcmp(value, "off") == 0) {
     *ret_bytes = 0;
+  } else if (strcmp(value, "auto") == 0) {
+    *ret_bytes = ul_os_container_limit() / 100 * AUTO_PCT;
   } else if (ul_size_parse(value, ret_bytes) != 0 && parse_percent(value, ret_bytes) != 0) {
-    say_bad(name, value, UL_SIZE_HOW ", or 1% to 100% of the machine's memory, auto or off");
+    say_bad(name, value,
+            UL_SIZE_HOW ", or 1% to 100% of the machine's or container's memory, auto or off");
   }
 }
 

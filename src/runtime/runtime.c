@@ -2,9 +2,12 @@
 /* runtime.c: see runtime.h. */
 #include "runtime/runtime.h"
 
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/text.h"
+#include "heap/drain.h"
 #include "os/fatal.h"
 #include "os/pages.h"
 #include "os/self.h"
@@ -47,6 +50,10 @@ static int start(ul_runtime *runtime) {
   if (runtime->state != UL_RUNTIME_READY) {
     error = ul_heap_init(&runtime->heap, RESERVE_BYTES, ul_os_random_key());
     if (!error) {
+      runtime->heap.fast_code =
+          (ul_code_range){(uintptr_t)__start_ul_fast_code, (uintptr_t)__stop_ul_fast_code};
+      ul_os_listen_init(&runtime->agent.listen);
+      runtime->budget.heap = &runtime->heap;
       runtime->has_thread_key = ul_os_thread_key_make(thread_ends, &runtime->thread_key) == 0;
       ul_store_release(&runtime->state, (uint32_t)UL_RUNTIME_READY);
     }
@@ -92,6 +99,7 @@ static void fork_child(void) {
   ul_heap_fork_child(&runtime->heap);
   ul_lock_reset(&runtime->start_lock);
   ul_agent_forget(&runtime->agent);
+  ul_budget_forked(&runtime->budget);
   ul_live_forget(&runtime->live);
   runtime->main_is_gone = false;
 }
@@ -108,17 +116,52 @@ static void heap_freed(ul_heap *heap) {
   if (ul_agent_freed(&ul_runtime_self.agent)) ul_store(&heap->hooks.grown_pending, true);
 }
 
+static bool heap_crowded(ul_heap *heap, uint64_t bytes) {
+  (void)heap;
+  return ul_budget_crowded(&ul_runtime_self.budget, bytes);
+}
+
+static void press_agent(void) {
+  ul_agent *agent = &ul_runtime_self.agent;
+  if (ul_runtime_self.constructed) ul_agent_start(agent);
+  ul_agent_press(agent);
+}
+
+/* The budget belongs to the tree that the environment names, or to a new one that it names from here
+ * on. The entry is replaced where it stands, so that main's own list of the environment has it too. */
+static void share_budget(ul_runtime *runtime) {
+  static char own[UL_TREE_NAME_MAX + 40] = "ULLAGE_BUDGET=";
+  ul_budget  *budget = &runtime->budget;
+  const char *value = ul_os_environment("ULLAGE_BUDGET");
+  const char *name = value ? strchr(value, '@') : NULL;
+  if (runtime->options.BUDGET == 0 || (name && ul_tree_join(&budget->tree, name + 1) == 0)) return;
+  if (ul_tree_make(&budget->tree, runtime->options.BUDGET, ul_os_random_key()) != 0) return;
+  char    tree_name[UL_TREE_NAME_MAX];
+  ul_text text = ul_text_init(own, sizeof own);
+  ul_tree_name(&budget->tree, tree_name);
+  ul_text_add(&text, "ULLAGE_BUDGET=");
+  ul_text_add_u64(&text, runtime->options.BUDGET);
+  ul_text_add(&text, tree_name);
+  ul_os_environment_replace("ULLAGE_BUDGET", own);
+}
+
 __attribute__((constructor(101))) static void construct(void) {
   ul_runtime *runtime = &ul_runtime_self;
   if (ul_runtime_enter() != 0) return; /* malloc will say ENOMEM */
   ul_options_read(&runtime->options);
-  ul_store(&runtime->budget_bytes, runtime->options.BUDGET);
-  runtime->heap.return_memory = runtime->options.RELEASE != 0;
+  ul_options *options = &runtime->options;
+  ul_budget_init(&runtime->budget, &runtime->heap, options->BUDGET, options->ON_BUDGET,
+                 options->BUDGET_OTHER != 0);
+  runtime->budget.wake = press_agent;
+  share_budget(runtime);
+  runtime->heap.return_memory = options->RELEASE != 0;
   ul_os_at_fork(fork_before, fork_parent, fork_child);
   runtime->heap.hooks.grown = heap_grown;
   runtime->heap.hooks.freed = heap_freed;
+  runtime->heap.hooks.crowded = heap_crowded;
   runtime->constructed = true;
-  if (runtime->options.LIVE) ul_live_update(&runtime->live);
+  if (options->BUDGET) ul_budget_count(&runtime->budget);
+  if (options->LIVE) ul_live_update(&runtime->live);
   heap_grown(&runtime->heap, runtime->heap.committed_pages << UL_PAGE_SHIFT);
 }
 
@@ -126,6 +169,8 @@ __attribute__((destructor(101))) static void destruct(void) {
   ul_runtime *runtime = &ul_runtime_self;
   if (runtime->options.LIVE) ul_live_update(&runtime->live);
   if (runtime->options.STATS) ul_summary_print();
+  ul_agent_done(&runtime->agent);
+  ul_budget_done(&runtime->budget);
 }
 
 static void add_central(ul_mcentral *central, ullage_stats_t *stats) {
@@ -136,6 +181,22 @@ static void add_central(ul_mcentral *central, ullage_stats_t *stats) {
   stats->live_bytes += (central->live_objects - cached) * central->object_bytes;
   stats->cached_bytes += cached * central->object_bytes;
   ul_lock_drop(&central->lock);
+}
+
+static void add_budget(ul_budget *budget, ullage_stats_t *stats) {
+  stats->budget_bytes = ul_budget_limit(budget);
+  if (stats->budget_bytes) ul_budget_count(budget);
+  stats->level = ul_load(&budget->level);
+  stats->held_bytes = stats->resident_bytes + stats->metadata_bytes + ul_load(&budget->other_bytes);
+  for (int i = 0; i < UL_RELIEF_STEPS; i++) {
+    stats->relief_bytes += ul_load(&budget->relief.given_bytes[i]);
+  }
+  stats->relief_ns = ul_load(&budget->relief.spent_ns);
+  stats->pressure_calls = ul_load(&budget->relief.calls);
+  stats->waits = ul_load(&budget->waits);
+  stats->refusals = ul_load(&budget->refusals);
+  stats->tree_held_bytes = ul_load(&budget->total_bytes);
+  stats->tree_members = ul_load(&budget->members);
 }
 
 void ul_runtime_stats(ullage_stats_t *ret_stats) {
@@ -161,7 +222,7 @@ void ul_runtime_stats(ullage_stats_t *ret_stats) {
   stats.peak_bytes = ul_load(&heap->peak_leaves) << UL_LEAF_SHIFT;
   stats.returned_bytes = ul_load(&heap->returned_bytes);
   stats.metadata_bytes += ul_load(&heap->meta.used_bytes) + sizeof ul_runtime_self;
-  stats.budget_bytes = ul_load(&ul_runtime_self.budget_bytes);
+  add_budget(&ul_runtime_self.budget, &stats);
   stats.threads = ul_load(&heap->caches.count);
   *ret_stats = stats;
 }

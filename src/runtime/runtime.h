@@ -12,6 +12,7 @@
 #ifndef UL_RUNTIME_RUNTIME_H
 #define UL_RUNTIME_RUNTIME_H
 
+#include "budget/budget.h"
 #include "heap/heap.h"
 #include "runtime/agent.h"
 #include "runtime/live.h"
@@ -26,8 +27,8 @@ typedef struct ul_runtime {
   bool       has_thread_key;
   bool       constructed;  /* the constructor has run: threads may be started */
   bool       main_is_gone; /* the first thread has ended before the process */
-  uint64_t   budget_bytes; /* atomic */
   ul_options options;
+  ul_budget  budget;
   ul_agent   agent;
   ul_live    live;
 } ul_runtime;

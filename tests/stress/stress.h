@@ -76,13 +76,15 @@ static STRESS_UNUSED size_t stress_random_size(uint64_t *state, size_t max_bytes
   return size > max_bytes ? size % (max_bytes + 1) : size;
 }
 
-/* First call of main: takes the seed (argument 1, or the clock) and arms the alarm. */
+/* First call of main: takes the seed (argument 1, or the clock) and arms the alarm. On an emulated
+ * processor STRESS_PATIENCE makes it wait so many times longer. */
 static STRESS_UNUSED void stress_start(int argc, char **argv, unsigned limit_s) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   stress_seed = (uint64_t)now.tv_sec * 1000003u ^ (uint64_t)now.tv_nsec;
   if (argc > 1) stress_seed = strtoull(argv[1], NULL, 0);
-  alarm(limit_s);
+  const char *patience = getenv("STRESS_PATIENCE");
+  alarm(limit_s * (patience ? (unsigned)strtoul(patience, NULL, 10) : 1));
 }
 
 static STRESS_UNUSED int stress_done(const char *name, const char *what) {

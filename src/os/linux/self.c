@@ -52,6 +52,13 @@ const char *ul_os_environment(const char *name) {
   return NULL;
 }
 
+void ul_os_environment_replace(const char *name, char *entry) {
+  size_t length = strlen(name);
+  for (char **at = environ; at && *at; at++) {
+    if (strncmp(*at, name, length) == 0 && (*at)[length] == '=') *at = entry;
+  }
+}
+
 /* State letter of a thread from its stat file: the one after the last ')'. 0 when it is gone. */
 static char thread_state(int task_fd, const char *tid) {
   char path[64];

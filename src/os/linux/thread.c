@@ -46,8 +46,9 @@ static void *thread_main(void *record) {
   return NULL;
 }
 
-/* The agent's deepest call needs about 6 KiB; signals are blocked, so none lands here. */
-#define STACK_BYTES ((size_t)64 * 1024)
+/* The agent needs about 8 KiB; the rest is for the program's pressure callbacks. Only what is touched
+ * costs memory. Signals are blocked, so none lands here. */
+#define STACK_BYTES ((size_t)256 * 1024)
 
 int ul_os_thread_start(void (*run)(void *arg), void *arg, const char *name) {
   pthread_attr_t attributes;

@@ -41,7 +41,7 @@ static ul_mcentral *central_of(size_t bytes) {
 /* `want` objects into `objects`, all still with their cookies: allocated, not live. */
 static void fetch(ul_mcentral *central, uint32_t want) {
   while (count < want) {
-    uint32_t got = ul_mcentral_fetch(&heap, central, &adopted, objects + count, want - count);
+    uint32_t got = ul_mcentral_fetch(&heap, central, &adopted, objects + count, want - count, false);
     assert_true(got > 0);
     count += got;
   }
@@ -164,7 +164,7 @@ static void visit(const ul_object *object, void *arg) {
   /* No lock is held: the visitor may allocate and free. */
   void     *own;
   ul_mspan *span = NULL;
-  assert_int_equal(ul_mcentral_fetch(&heap, central, &span, &own, 1), 1);
+  assert_int_equal(ul_mcentral_fetch(&heap, central, &span, &own, 1, false), 1);
   if (span) ul_mcentral_unadopt(&heap, central, span);
   ul_mcentral_return(&heap, central, &own, 1);
   made_meanwhile = own;

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* budget.c: see budget.h. */
+#include "budget/budget.h"
+
+#include "heap/scavenge.h"
+#include "os/asleep.h"
+#include "os/fatal.h"
+#include "os/self.h"
+#include "os/usage.h"
+
+#define MS ((uint64_t)1000000)
+
+/* Who asks near the budget waits this long at most in each so long: a fifth of the time. Beyond it,
+ * and where callbacks free something, four fifths: else the program outruns them. */
+#define WAIT_NS       (3 * MS)
+#define WAIT_OVER_NS  (12 * MS)
+#define WAIT_EVERY_NS (15 * MS)
+/* Who would be refused waits longer, and tries by himself: a refusal is worse than a pause. */
+#define REFUSE_WAIT_NS (10 * MS)
+#define REFUSE_REST    10 /* own relief of t at most once in 10 t */
+/* The gate's steps beyond the critical level, and the least a process gets that shares. */
+#define STEP_SHARE  512
+#define STEP_LEAST  ((uint64_t)64 << 10)
+#define SWEEP_EVERY (100 * MS)
+/* Kept for small requests when larger ones are refused already: error paths need a little. */
+#define RESERVE_SHARE 128
+#define RESERVE_LEAST ((uint64_t)64 << 10)
+#define RESERVE_MOST  ((uint64_t)4 << 20)
+
+uint64_t ul_budget_limit(const ul_budget *budget) {
+  const ul_tree_page *page = budget->tree.page;
+  return page ? ul_load(&page->budget_bytes) : ul_load(&budget->limit_bytes);
+}
+
+static uint64_t held_by_heap(const ul_heap *heap) {
+  return (ul_load(&heap->resident_leaves) << UL_LEAF_SHIFT) + ul_load(&heap->tables_bytes) +
+         ul_load(&heap->meta.used_bytes);
+}
+
+/* How many bytes may come before somebody must ask again. */
+static uint64_t room_until_next(const ul_budget *budget, uint64_t limit, int level) {
+  uint64_t total = ul_load(&budget->total_bytes), members = ul_load(&budget->members);
+  uint64_t step = UL_MAX(limit / STEP_SHARE, STEP_LEAST);
+  uint64_t next = level < UL_LEVEL_CRITICAL ? ul_level_begins(limit, level + 1) : total + step;
+  uint64_t room = next > total ? next - total : step;
+  if (members > 1) room = UL_MAX(room / (2 * members), STEP_LEAST);
+  if (budget->on_budget == UL_ON_BUDGET_GROW) return room;
+  return UL_MIN(room, limit - UL_MIN(total, limit)); /* not a byte beyond */
+}
+
+static int count_locked(ul_budget *budget) {
+  ul_heap *heap = budget->heap;
+  uint64_t limit = ul_budget_limit(budget), members;
+  uint64_t held = held_by_heap(heap) + ul_load(&budget->other_bytes);
+  uint64_t total = ul_tree_total(&budget->tree, held, &members);
+  int      level = ul_level_next((int)ul_load(&budget->level), limit, total);
+  ul_store(&budget->held_bytes, held);
+  ul_store(&budget->total_bytes, total);
+  ul_store(&budget->members, members);
+  ul_store(&budget->level, (uint32_t)level);
+  uint64_t gate = UINT64_MAX;
+  if (limit > 0) {
+    gate =
+        ul_load(&heap->resident_leaves) + (room_until_next(budget, limit, level) >> UL_LEAF_SHIFT);
+  }
+  ul_store(&heap->gate_leaves, gate);
+  return level;
+}
+
+/* Near the limit it pays to see whether all who claim memory still have it. */
+static void sweep_locked(ul_budget *budget, uint64_t now_ns) {
+  if (!budget->tree.page || now_ns - budget->swept_ns < SWEEP_EVERY) return;
+  budget->swept_ns = now_ns;
+  ul_tree_sweep(&budget->tree);
+}
+
+int ul_budget_count(ul_budget *budget) {
+  ul_lock_take(&budget->lock);
+  if (budget->counts_other) {
+    uint64_t all = ul_os_anonymous_bytes(), ours = held_by_heap(budget->heap);
+    ul_store(&budget->other_bytes, all - UL_MIN(all, ours));
+  }
+  int level = count_locked(budget);
+  if (level >= UL_LEVEL_TIGHT && ul_load(&budget->members) > 1) {
+    sweep_locked(budget, ul_os_now_ns());
+    level = count_locked(budget);
+  }
+  ul_lock_drop(&budget->lock);
+  return level;
+}
+
+void ul_budget_init(ul_budget *budget, ul_heap *heap, uint64_t limit_bytes, uint64_t on_budget,
+                    bool counts_other) {
+  budget->heap = heap;
+  budget->on_budget = on_budget;
+  budget->counts_other = counts_other;
+  ul_store(&budget->limit_bytes, limit_bytes);
+}
+
+void ul_budget_set(ul_budget *budget, uint64_t limit_bytes) {
+  ul_lock_take(&budget->lock);
+  ul_store(&budget->limit_bytes, limit_bytes);
+  /* Children that are forked from here on share it. Where that cannot be, it is this process's. */
+  if (limit_bytes && !budget->tree.page &&
+      ul_tree_make(&budget->tree, limit_bytes, ul_os_random_key()) != 0) {
+    budget->tree.page = NULL;
+  }
+  ul_lock_drop(&budget->lock);
+  if (budget->tree.page) ul_store(&budget->tree.page->budget_bytes, limit_bytes);
+  budget->relief.after_bytes = 0; /* another limit: look at once */
+  budget->relief.level = UL_LEVEL_CALM;
+  if (ul_budget_count(budget) >= UL_LEVEL_TIGHT && budget->wake) budget->wake();
+}
+
+/* ---- Near the limit --------------------------------------------------------------------------- */
+
+/* True for the threads that may wait now, and until when. */
+static bool may_wait(ul_budget *budget, uint64_t now_ns, uint64_t *ret_until_ns) {
+  uint64_t from = ul_load(&budget->wait_from_ns);
+  if (now_ns - from >= WAIT_EVERY_NS) {
+    if (__atomic_compare_exchange_n(&budget->wait_from_ns, &from, now_ns, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED)) {
+      from = now_ns;
+    }
+  }
+  bool longer = ul_load(&budget->level) == UL_LEVEL_OVER && ul_load(&budget->relief.helps);
+  *ret_until_ns = from + (longer ? WAIT_OVER_NS : WAIT_NS);
+  return now_ns < *ret_until_ns;
+}
+
+/* Until a pass of relief has ended, at most until then. */
+static void wait_for_pass(ul_budget *budget, uint64_t now_ns, uint64_t until_ns) {
+  uint32_t pass = ul_load_acquire(&budget->passes);
+  if (until_ns <= now_ns) return;
+  ul_add(&budget->waits, (uint64_t)1);
+  ul_os_wait(&budget->passes, pass, until_ns - now_ns);
+}
+
+static uint64_t reserve_of(uint64_t limit) {
+  return UL_MIN(UL_MAX(limit / RESERVE_SHARE, RESERVE_LEAST), RESERVE_MOST);
+}
+
+/* Does a request for so many bytes fit? Larger ones leave the reserve alone. */
+static bool fits(const ul_budget *budget, uint64_t bytes) {
+  uint64_t limit = ul_budget_limit(budget), total = ul_load(&budget->total_bytes);
+  uint64_t kept = bytes > UL_LEAF_BYTES ? reserve_of(limit) : 0;
+  return limit == 0 || (bytes <= limit && total + bytes + kept <= limit);
+}
+
+/* The caller gives back what it can, unless somebody did so just now. */
+static void relieve_here(ul_budget *budget) {
+  uint64_t begin_ns = ul_os_now_ns();
+  ul_lock_take(&budget->lock);
+  bool mine = begin_ns >= budget->own_relief_ns;
+  if (mine) budget->own_relief_ns = UINT64_MAX;
+  ul_lock_drop(&budget->lock);
+  if (!mine) return;
+  ul_scavenge_all(budget->heap);
+  uint64_t end_ns = ul_os_now_ns();
+  ul_lock_take(&budget->lock);
+  budget->own_relief_ns = end_ns + (end_ns - begin_ns) * REFUSE_REST;
+  ul_lock_drop(&budget->lock);
+}
+
+static bool refuse(ul_budget *budget, uint64_t bytes, bool is_agent) {
+  if (!is_agent) {
+    uint64_t now_ns = ul_os_now_ns();
+    wait_for_pass(budget, now_ns, now_ns + REFUSE_WAIT_NS);
+  }
+  ul_budget_count(budget);
+  if (fits(budget, bytes)) return false;
+  relieve_here(budget);
+  ul_budget_count(budget);
+  if (fits(budget, bytes)) return false;
+  ul_add(&budget->refusals, (uint64_t)1);
+  if (budget->on_budget == UL_ON_BUDGET_ABORT) {
+    ul_budget_explain(budget);
+    ul_fatal("the budget is used up and ULLAGE_ON_BUDGET=abort");
+  }
+  return true;
+}
+
+bool ul_budget_crowded(ul_budget *budget, uint64_t bytes) {
+  int      level = ul_budget_count(budget);
+  uint64_t limit = ul_budget_limit(budget), until_ns;
+  bool near = ul_load(&budget->total_bytes) + bytes >= ul_level_begins(limit, UL_LEVEL_CRITICAL);
+  bool is_agent = ul_load(&budget->agent) == ul_os_thread_id();
+  if (limit == 0) return true;
+  if (level >= UL_LEVEL_TIGHT || near) {
+    if (budget->wake && !is_agent) budget->wake();
+  }
+  if (!near) return true;
+  if (!is_agent && budget->wake) {
+    uint64_t now_ns = ul_os_now_ns();
+    if (may_wait(budget, now_ns, &until_ns)) {
+      wait_for_pass(budget, now_ns, until_ns);
+      ul_budget_count(budget);
+    }
+  }
+  if (budget->on_budget == UL_ON_BUDGET_GROW || fits(budget, bytes)) return true;
+  return !refuse(budget, bytes, is_agent);
+}
+
+/* ---- The agent -------------------------------------------------------------------------------- */
+
+static void let_go(ul_budget *budget) {
+  ul_add(&budget->passes, 1u);
+  ul_os_wake_all(&budget->passes);
+}
+
+uint64_t ul_budget_tick(ul_budget *budget, uint64_t now_ns) {
+  ul_relief *relief = &budget->relief;
+  if (ul_budget_limit(budget) == 0) return UINT64_MAX;
+  ul_store(&budget->agent, ul_os_thread_id());
+  if (ul_budget_count(budget) < UL_LEVEL_TIGHT) {
+    relief->level = UL_LEVEL_CALM;
+    relief->after_bytes = 0;
+    let_go(budget);
+    return UINT64_MAX;
+  }
+  if (!ul_relief_is_worth(budget)) {
+    let_go(budget);
+    return UINT64_MAX; /* the gate wakes us when it grows */
+  }
+  if (now_ns < relief->due_ns) return relief->due_ns - now_ns;
+  ul_relief_pass(budget);
+  let_go(budget);
+  return UINT64_MAX;
+}
+
+/* ---- Fork and end ----------------------------------------------------------------------------- */
+
+void ul_budget_forked(ul_budget *budget) {
+  ul_lock_reset(&budget->lock);
+  ul_lock_reset(&budget->relief.lock);
+  ul_store(&budget->relief.running, 0u);
+  ul_store(&budget->agent, 0u);
+  budget->own_relief_ns = 0;
+  if (!budget->heap) return;
+  ul_tree_forked(&budget->tree, held_by_heap(budget->heap) + ul_load(&budget->other_bytes));
+  /* Most children exec at once: its slot is claimed when it grows by a little. */
+  if (ul_budget_limit(budget) > 0) {
+    ul_store(&budget->heap->gate_leaves,
+             ul_load(&budget->heap->resident_leaves) + (STEP_LEAST >> UL_LEAF_SHIFT));
+  }
+}
+
+void ul_budget_done(ul_budget *budget) {
+  ul_tree_leave(&budget->tree);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* level.h: how near the budget, as pure functions of numbers.
+ *
+ *     0        85 %      95 %   100 %
+ *     |  calm  |  tight  | crit | over          rises at once
+ *           <- 2 % ->                           falls 2 % of the budget below where it rose
+ *
+ *     calm       memory that lay idle for a while goes back, as always
+ *     tight      idle memory goes back at once
+ *     critical   caches are emptied, the program's callbacks are called
+ *     over       what ULLAGE_ON_BUDGET says
+ *
+ * 85 %: a heap that churns has 5 to 12 % free inside (docs/benchmarks.md, fragment): from there on a
+ * budget's last part is such free memory, and taking it back is what helps. 95 %: the callbacks need
+ * room in which the program can go on while they work. Small budgets leave at least 1 MiB.
+ */
+#ifndef UL_BUDGET_LEVEL_H
+#define UL_BUDGET_LEVEL_H
+
+#include "base/base.h"
+
+enum ul_level { UL_LEVEL_CALM = 0, UL_LEVEL_TIGHT, UL_LEVEL_CRITICAL, UL_LEVEL_OVER };
+
+/* Where each level begins; limit 0: no budget, everything is calm. */
+uint64_t ul_level_begins(uint64_t limit_bytes, int level);
+
+/* Below this it falls again. */
+uint64_t ul_level_falls(uint64_t limit_bytes, int level);
+
+/* The level after `before` when `held_bytes` are held. */
+int ul_level_next(int before, uint64_t limit_bytes, uint64_t held_bytes);
+
+const char *ul_level_name(int level);
+
+#endif

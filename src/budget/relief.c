@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* relief.c: see relief.h.
+ *
+ * Giving memory back that the program is about to use again costs it a fault for each page, so
+ * relief gives back no more than brings the level down. Where there are callbacks, what they free is
+ * not given back at all but left to be used again: then a full cache goes on at its speed, with as
+ * many bytes freed as come in. Only what lies free beyond KEEP and is not used although the program
+ * grows (it is of other sizes) goes.
+ */
+#include "budget/relief.h"
+
+#include "base/atomic.h"
+#include "budget/budget.h"
+#include "heap/drain.h"
+#include "heap/scavenge.h"
+#include "os/self.h"
+#include "os/usage.h"
+
+#define MS ((uint64_t)1000000)
+
+/* A tenth of a processor, and no more often than this. What the callbacks take is the program's own
+ * work, which it would do anyway, and does not count. */
+#define REST_PER_WORK    9
+#define REST_TIGHT_NS    (25 * MS)
+#define REST_CRITICAL_NS (2 * MS)
+/* Growth that makes another pass worth it: one part in so many of the budget. */
+#define STEP_TIGHT    64
+#define STEP_CRITICAL 512
+/* Caches smaller than this stay with their sleeping threads. */
+#define ASLEEP_LEAST_BYTES ((uint64_t)16 << 10)
+/* Free memory that a program with callbacks keeps for the next objects. */
+#define KEEP_SHARE 32
+/* What callbacks are asked for at least: half a percent, doubled as long as that does not hold the
+ * program, up to a sixteenth. */
+#define WANT_SHARE   200
+#define DOUBLES_MOST 4
+
+bool ul_relief_is_worth(const ul_budget *budget) {
+  const ul_relief *relief = &budget->relief;
+  int              level = (int)ul_load(&budget->level);
+  uint64_t         share = level >= UL_LEVEL_CRITICAL ? STEP_CRITICAL : STEP_TIGHT;
+  if (level > relief->level) return true;
+  return ul_load(&budget->total_bytes) >= relief->after_bytes + ul_budget_limit(budget) / share;
+}
+
+/* What is to go so that the level falls. */
+static uint64_t excess(const ul_budget *budget, int level) {
+  uint64_t total = ul_load(&budget->total_bytes);
+  uint64_t goal = ul_level_falls(ul_budget_limit(budget), level);
+  return total > goal ? total - goal : 0;
+}
+
+/* The same, less what is better kept for the program to use again. */
+static uint64_t to_release(const ul_budget *budget, int level) {
+  uint64_t want = excess(budget, level);
+  if (ul_load(&budget->relief.pressures) == 0) return want;
+  uint64_t reusable = ul_scavenge_reusable(budget->heap);
+  uint64_t keep = ul_budget_limit(budget) / KEEP_SHARE;
+  return reusable > keep ? UL_MIN(want, reusable - keep) : 0;
+}
+
+static void do_step(ul_heap *heap, enum ul_relief_step which, uint64_t want) {
+  switch (which) {
+  case UL_RELIEF_RUNS: ul_scavenge_runs(heap, want); break;
+  case UL_RELIEF_SPANS: ul_scavenge_spans(heap, want); break;
+  case UL_RELIEF_ASLEEP:
+    ul_drain_asleep(heap, ASLEEP_LEAST_BYTES);
+    ul_scavenge_spans(heap, want);
+    break;
+  case UL_RELIEF_CACHES:
+    ul_drain_ask(heap);
+    ul_mcache_flush(heap);
+    ul_mcache_adopt_orphans(heap);
+    ul_scavenge_spans(heap, want);
+    ul_scavenge_runs(heap, want);
+    break;
+  default: break;
+  }
+}
+
+/* Does it, notes what it gave, counts. Returns whether the level has fallen below `level`. */
+static bool step(ul_budget *budget, enum ul_relief_step which, int level) {
+  uint64_t *returned = &budget->heap->returned_bytes, before = ul_load(returned);
+  uint64_t  want = to_release(budget, level);
+  if (want > 0) do_step(budget->heap, which, want);
+  ul_add(&budget->relief.given_bytes[which], ul_load(returned) - before);
+  return ul_budget_count(budget) < level;
+}
+
+static uint64_t wanted(const ul_budget *budget) {
+  uint64_t limit = ul_budget_limit(budget);
+  uint64_t least = UL_MAX(limit / WANT_SHARE, (uint64_t)64 << 10) << budget->relief.doubles;
+  return UL_MIN(UL_MAX(excess(budget, UL_LEVEL_CRITICAL), least), limit);
+}
+
+/* What they free goes into this thread's cache first, and from there where all can have it. */
+static void call_back(ul_budget *budget) {
+  ul_relief *relief = &budget->relief;
+  for (uint32_t i = 0; i < UL_PRESSURE_MAX; i++) {
+    ul_lock_take(&relief->lock);
+    ul_pressure pressure = i < relief->pressures ? relief->pressure[i] : (ul_pressure){0};
+    ul_store(&relief->running, pressure.relieve ? 1u : 0u);
+    ul_lock_drop(&relief->lock);
+    if (!pressure.relieve) break;
+    uint64_t before = ul_scavenge_reusable(budget->heap);
+    uint64_t want = wanted(budget);
+    pressure.relieve((int)ul_load(&budget->level), want, pressure.arg);
+    ul_add(&relief->calls, (uint64_t)1);
+    ul_store_release(&relief->running, 0u);
+    ul_os_wake_all(&relief->running);
+    ul_mcache_flush(budget->heap);
+    uint64_t after = ul_scavenge_reusable(budget->heap);
+    if (after > before) {
+      ul_add(&relief->given_bytes[UL_RELIEF_CALLBACKS], after - before);
+      ul_store(&relief->helps, true);
+      if (after - before >= want / 2) break; /* enough for now; the next may be spared */
+    }
+  }
+}
+
+static void take_steps(ul_budget *budget) {
+  int level = ul_budget_count(budget), until = UL_MIN(level, (int)UL_LEVEL_CRITICAL);
+  if (level < UL_LEVEL_TIGHT) return;
+  if (step(budget, UL_RELIEF_RUNS, until)) return;
+  if (step(budget, UL_RELIEF_SPANS, until)) return;
+  if (level < UL_LEVEL_CRITICAL) return;
+  if (step(budget, UL_RELIEF_ASLEEP, until)) return;
+  if (step(budget, UL_RELIEF_CACHES, until)) return;
+}
+
+void ul_relief_pass(ul_budget *budget) {
+  ul_relief *relief = &budget->relief;
+  uint64_t   cpu_ns = ul_os_thread_cpu_ns();
+  bool       rose = (int)ul_load(&budget->level) > relief->level;
+  take_steps(budget);
+  cpu_ns = ul_os_thread_cpu_ns() - cpu_ns;
+  ul_add(&relief->spent_ns, cpu_ns);
+  ul_store(&relief->helps, false);
+  if (ul_load(&budget->level) >= UL_LEVEL_CRITICAL) {
+    relief->doubles = rose ? 0 : UL_MIN(relief->doubles + 1, (uint32_t)DOUBLES_MOST);
+    call_back(budget);
+    ul_budget_count(budget);
+  }
+  relief->level = (int)ul_load(&budget->level);
+  relief->after_bytes = ul_load(&budget->total_bytes);
+  uint64_t least = relief->level >= UL_LEVEL_CRITICAL ? REST_CRITICAL_NS : REST_TIGHT_NS;
+  relief->due_ns = ul_os_now_ns() + UL_MAX(cpu_ns * REST_PER_WORK, least);
+}
+
+int ul_relief_register(ul_relief *relief, ul_pressure pressure) {
+  int error = 0;
+  ul_lock_take(&relief->lock);
+  if (relief->pressures < UL_PRESSURE_MAX) {
+    relief->pressure[relief->pressures] = pressure;
+    ul_store(&relief->pressures, relief->pressures + 1);
+  } else {
+    error = -UL_E_RANGE;
+  }
+  ul_lock_drop(&relief->lock);
+  return error;
+}
+
+int ul_relief_unregister(ul_relief *relief, ul_pressure pressure, uint32_t own_thread,
+                         uint32_t agent_thread) {
+  bool found = false;
+  ul_lock_take(&relief->lock);
+  for (uint32_t i = 0; i < relief->pressures; i++) {
+    if (found) {
+      relief->pressure[i - 1] = relief->pressure[i];
+    } else {
+      found = relief->pressure[i].relieve == pressure.relieve &&
+              relief->pressure[i].arg == pressure.arg;
+    }
+  }
+  if (found) ul_store(&relief->pressures, relief->pressures - 1);
+  ul_lock_drop(&relief->lock);
+  /* A callback that unregisters itself does not wait for its own end. */
+  while (own_thread != agent_thread && ul_load_acquire(&relief->running)) {
+    ul_os_wait(&relief->running, 1, UINT64_MAX);
+  }
+  return found ? 0 : -UL_E_NOTFOUND;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* relief.h: what is taken back near the budget, in which order, and how often.
+ *
+ *     step       what                                        from level
+ *     runs       free page runs                              tight
+ *     spans      whole free leaves inside used spans         tight
+ *     asleep     caches of threads that sleep                critical
+ *     caches     caches of all: each empties its own when    critical
+ *                it next runs into it
+ *     callbacks  the program's own, told how much            critical
+ *
+ * After each step it is counted again, and relief stops where the numbers allow. What a step gave is
+ * kept. Relief takes at most a tenth of one processor: after a pass of t it rests for 9 t. It begins
+ * only where something has changed since the last pass: the program has grown or the level has risen.
+ * So nothing spirals: a heap that is full of live objects and does not grow is left alone.
+ *
+ * Threads  the agent's, but for registering.
+ */
+#ifndef UL_BUDGET_RELIEF_H
+#define UL_BUDGET_RELIEF_H
+
+#include "base/base.h"
+#include "os/lock.h"
+
+struct ul_budget;
+
+enum ul_relief_step {
+  UL_RELIEF_RUNS = 0,
+  UL_RELIEF_SPANS,
+  UL_RELIEF_ASLEEP,
+  UL_RELIEF_CACHES,
+  UL_RELIEF_CALLBACKS,
+  UL_RELIEF_STEPS
+};
+
+#define UL_PRESSURE_MAX 16
+
+typedef struct ul_pressure {
+  void (*relieve)(int level, size_t want_bytes, void *arg);
+  void *arg;
+} ul_pressure;
+
+typedef struct ul_relief {
+  uint64_t due_ns;      /* not before */
+  uint64_t after_bytes; /* total after the last pass */
+  int      level;       /* at the end of the last pass */
+  uint32_t doubles;     /* how often what callbacks are asked for was doubled */
+  bool     helps;       /* atomic: callbacks freed something in the last pass */
+
+  uint64_t given_bytes[UL_RELIEF_STEPS]; /* atomic: what steps gave back, and callbacks freed */
+  uint64_t spent_ns;                     /* atomic: processor time */
+  uint64_t calls;                        /* atomic: of callbacks */
+
+  ul_lock     lock; /* of what follows */
+  ul_pressure pressure[UL_PRESSURE_MAX];
+  uint32_t    pressures; /* read without the lock, too */
+  uint32_t    running;   /* a callback runs: who unregisters waits for it; futex word */
+} ul_relief;
+
+/* Has anything changed since the last pass that makes another worth it? */
+bool ul_relief_is_worth(const struct ul_budget *budget);
+
+/* One pass. Context: the agent, no lock held. */
+void ul_relief_pass(struct ul_budget *budget);
+
+/* 0, or -UL_E_RANGE when UL_PRESSURE_MAX are registered. */
+UL_MUST_USE int ul_relief_register(ul_relief *relief, ul_pressure pressure);
+/* 0, or -UL_E_NOTFOUND. After it the callback does not run any more. */
+int ul_relief_unregister(ul_relief *relief, ul_pressure pressure, uint32_t own_thread,
+                         uint32_t agent_thread);
+
+#endif
