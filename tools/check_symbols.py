@@ -16,10 +16,11 @@ from pathlib import Path
 
 # libc's thin parts: a system call, or code that touches only its arguments.
 ALLOWED = set("""
-    memcpy memset memmove memcmp memchr strlen strcmp strncmp strchr strrchr strnlen
+    memcpy memset memmove memcmp memchr strlen strcmp strncmp strchr strrchr strnlen strcspn strstr
+    strcpy strcat stpcpy
     mmap mmap64 munmap mprotect madvise mremap mincore sysconf getpagesize getauxval getrlimit getrlimit64
     read write open open64 openat openat64 close pread pread64 pwrite pwrite64 fstat fstat64 lseek lseek64
-    ftruncate ftruncate64 fcntl fcntl64 unlink mkdir poll readlink memfd_create
+    ftruncate ftruncate64 fcntl fcntl64 unlink mkdir chmod poll readlink memfd_create shmget shmat shmdt shmctl
     socket bind listen accept accept4 connect send recv sendmsg recvmsg getsockopt setsockopt shutdown
     syscall getpid getppid getuid geteuid gettid prctl raise kill abort _exit sched_yield sched_getcpu
     sched_getaffinity clock_gettime nanosleep clock_nanosleep getrandom
@@ -33,6 +34,7 @@ ALLOWED = set("""
     __errno_location dl_iterate_phdr __cxa_atexit __cxa_thread_atexit_impl atexit
     __libc_single_threaded __stack_chk_fail __stack_chk_guard
     _GLOBAL_OFFSET_TABLE_ __dso_handle _DYNAMIC __ehdr_start __libc_stack_end _end
+    __start_ul_fast_code __stop_ul_fast_code
 """.split())
 ALLOWED_IN = {  # more, for files of these folders only
     "runtime/": {"getenv", "secure_getenv", "environ", "__environ"},
@@ -96,6 +98,7 @@ def check_library(library):
     rows = [line.split() for line in tool("nm", "-D", "-P", str(library)).splitlines()]
     exported = {row[0].split("@")[0] for row in rows if row[1] not in "Uwv" and row[1] != "A"}
     exported -= {"_init", "_fini", "_edata", "_end", "__bss_start"}
+    exported -= {"__start_ul_fast_code", "__stop_ul_fast_code"}  # listed by the linker, but hidden
     news = {name for name in exported if NEW_DELETE.match(name)}
     for name in sorted(exported - OFFERED - news):
         if not name.startswith("ullage_"):

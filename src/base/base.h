@@ -17,6 +17,7 @@
 #define UL_NOINLINE    __attribute__((noinline))
 #define UL_COLD        __attribute__((noinline, cold))
 #define UL_EXPORT      __attribute__((visibility("default")))
+#define UL_HIDDEN      __attribute__((visibility("hidden")))
 #define UL_SECTION(s)  __attribute__((section(s)))
 #define UL_MUST_USE    __attribute__((warn_unused_result))
 #define UL_NORETURN    __attribute__((noreturn))

@@ -21,7 +21,7 @@
 /* Every function that works on a cache without a lock carries this: it is the code a thread must not
  * be in. The linker knows where the section begins and ends. */
 #define UL_FAST_CODE UL_SECTION("ul_fast_code")
-extern const char __start_ul_fast_code[], __stop_ul_fast_code[];
+UL_HIDDEN extern const char __start_ul_fast_code[], __stop_ul_fast_code[];
 
 /* Empties the caches of threads that are asleep and hold at least `least_bytes`. Returns the bytes
  * that went back into spans. Context: no lock held. */

@@ -8,13 +8,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/atomic.h"
 #include "base/text.h"
+#include "os/linux/stat_call.h"
 #include "os/self.h"
 
 /* Above what programs use, below where the kernel's table of descriptors grows again. */
@@ -35,7 +35,7 @@ static ul_os_descriptor keep(int fd) {
     close(fd);
     fd = high;
   }
-  if (fstat(fd, &facts) == 0) {
+  if (ul_linux_fstat(fd, &facts) == 0) {
     kept = (ul_os_descriptor){
         .number = fd, .device = (uint64_t)facts.st_dev, .inode = (uint64_t)facts.st_ino};
   } else {
@@ -46,7 +46,7 @@ static ul_os_descriptor keep(int fd) {
 
 static bool is_still(const ul_os_descriptor *descriptor) {
   struct stat facts;
-  return descriptor->number >= 0 && fstat(descriptor->number, &facts) == 0 &&
+  return descriptor->number >= 0 && ul_linux_fstat(descriptor->number, &facts) == 0 &&
          (uint64_t)facts.st_dev == descriptor->device &&
          (uint64_t)facts.st_ino == descriptor->inode;
 }
@@ -70,7 +70,8 @@ static bool is_private_directory(const char *path) {
   if (mkdir(path, 0700) != 0 && errno != EEXIST) return false;
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return false;
-  bool fine = fstat(fd, &facts) == 0 && facts.st_uid == geteuid() && (facts.st_mode & 077) == 0;
+  bool fine =
+      ul_linux_fstat(fd, &facts) == 0 && facts.st_uid == geteuid() && (facts.st_mode & 077) == 0;
   close(fd);
   return fine;
 }

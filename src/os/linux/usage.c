@@ -11,11 +11,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "os/linux/stat_call.h"
 #include "os/pages.h"
 
 /* A group's path, and the file in it. */
@@ -74,7 +74,7 @@ int ul_os_resident_of(uint32_t pid, uint64_t *ret_bytes) {
 uint64_t ul_os_pid_namespace(void) {
   int         saved_errno = errno;
   struct stat facts;
-  bool        known = stat("/proc/self/ns/pid", &facts) == 0;
+  bool        known = ul_linux_stat("/proc/self/ns/pid", &facts) == 0;
   errno = saved_errno;
   return known ? (uint64_t)facts.st_ino : 0;
 }
