@@ -16,7 +16,7 @@
 
 UL_INLINE void *ul_api_malloc(size_t size) {
   if (UL_LIKELY(size <= UL_STEP_LINEAR_MAX)) {
-    ul_mcache *cache = ul_mcache_current;
+    ul_mcache *cache = ul_load(&ul_mcache_current); /* others may lend it (heap/drain.h) */
     size_t     size_class = ul_load(&cache->sizes.class_of_step[(size + 7) / 8]);
     void      *object = ul_mcache_get(cache, size_class);
     if (UL_LIKELY(object != NULL)) return object;
@@ -30,7 +30,8 @@ UL_INLINE void ul_api_free(void *object) {
   size_t         leaf = ul_leaf_of(heap, address);
   if (UL_LIKELY(leaf < ul_load(&heap->leaf_count))) {
     size_t state = ul_load(&heap->leaf_state[leaf]);
-    if (UL_LIKELY(ul_mcache_put(ul_mcache_current, state, object, address ^ heap->key))) return;
+    if (UL_LIKELY(ul_mcache_put(ul_load(&ul_mcache_current), state, object, address ^ heap->key)))
+      return;
   }
   ul_api_free_slow(object);
 }
