@@ -5,10 +5,16 @@
 #   lib/libullage.so.*, .a     and pkgconfig/ullage.pc, cmake/ullage/ for find_package(ullage)
 #   include/ullage/            the public headers, nothing else
 #   share/man, bash-completion, zsh, fish    written by the built command from its own tables
+#   share/ullage/python        what `ullage run --budget` lets Python import at start
 #   share/doc/ullage           licence and changes
 #
 # ullage.pc and the CMake package find the rest relative to themselves: an installed tree can be
 # moved, and `cmake --install --prefix` need not be told at configure time.
+
+# The command looks for it beside itself, too: in the build tree it is a copy.
+configure_file(${PROJECT_SOURCE_DIR}/src/launch/python/sitecustomize.py
+  ${PROJECT_BINARY_DIR}/python/sitecustomize.py COPYONLY)
+
 if(ULLAGE_SANITIZE)
   return() # nobody wants a sanitized library installed
 endif()
@@ -45,6 +51,8 @@ if(NOT TARGET ullage-cli)
   return()
 endif()
 install(TARGETS ullage-cli DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES ${PROJECT_SOURCE_DIR}/src/launch/python/sitecustomize.py
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/ullage/python)
 if(CMAKE_CROSSCOMPILING)
   return() # they are written by running the command
 endif()

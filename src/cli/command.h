@@ -34,7 +34,13 @@ typedef struct ul_flag {
   const char       *help;
 } ul_flag;
 
-enum ul_operand { UL_OPERAND_NONE, UL_OPERAND_PROGRAM, UL_OPERAND_SHELL, UL_OPERAND_TOPIC };
+enum ul_operand {
+  UL_OPERAND_NONE,
+  UL_OPERAND_PROGRAM,
+  UL_OPERAND_SHELL,
+  UL_OPERAND_TOPIC,
+  UL_OPERAND_PROCESS
+};
 
 typedef struct ul_command {
   const char        *name;

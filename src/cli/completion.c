@@ -36,6 +36,7 @@ static void bash_operand(const ul_command *command) {
     for (size_t i = 0; i < ul_command_count; i++) printf(" %s", ul_commands[i]->name);
     printf(" environment");
     break;
+  case UL_OPERAND_PROCESS: printf(" $(cd /proc && echo [1-9]*)"); break;
   case UL_OPERAND_PROGRAM:
   case UL_OPERAND_NONE: break;
   }
@@ -155,6 +156,7 @@ static void print_zsh(void) {
     printf("        '--help[the manual page]'");
     if (command->operand == UL_OPERAND_PROGRAM) printf(" \\\n        '*::program:_normal'");
     if (command->operand == UL_OPERAND_SHELL) printf(" \\\n        '1:shell:(bash zsh fish)'");
+    if (command->operand == UL_OPERAND_PROCESS) printf(" \\\n        '1:process:_pids'");
     if (command->operand == UL_OPERAND_TOPIC) {
       printf(" \\\n        '1:topic:(");
       for (size_t j = 0; j < ul_command_count; j++) printf("%s ", ul_commands[j]->name);
@@ -199,6 +201,9 @@ static void print_fish(void) {
     if (command->operand == UL_OPERAND_PROGRAM) {
       printf("complete -c ullage -n '__fish_seen_subcommand_from %s' -a "
              "'(__fish_complete_subcommand --fcs-skip=2)'\n",
+             name);
+    } else if (command->operand == UL_OPERAND_PROCESS) {
+      printf("complete -c ullage -n '__fish_seen_subcommand_from %s' -a '(__fish_complete_pids)'\n",
              name);
     } else if (command->operand == UL_OPERAND_SHELL) {
       printf("complete -c ullage -n '__fish_seen_subcommand_from %s' -a 'bash zsh fish'\n", name);

@@ -5,14 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/size_text.h"
 #include "cli/command.h"
 #include "cli/live_line.h"
+#include "cli/run_budget.h"
+#include "launch/knobs_show.h"
 #include "launch/report.h"
 #include "launch/supervise.h"
-
-/* Less than any program needs to start: surely a unit was forgotten. */
-#define BUDGET_LEAST_BYTES UL_MIB
 
 enum {
 #define UL_FLAG(id, name, letter, argument, kind, help) FLAG_##id,
@@ -28,21 +26,48 @@ static const ul_flag flags[] = {
 extern char **environ;
 
 struct request {
-  uint64_t    budget_bytes;
-  const char *report_path;
-  bool        json, quiet;
-  char      **arguments;
+  ul_run_budget budget;
+  const char   *report_path;
+  const char   *record_path; /* NULL: where the history is kept by default */
+  bool          json, quiet, dry_run;
+  char        **arguments;
 };
 
 /* What the run shows while it goes on. */
 struct show {
   bool         quiet;
+  ul_plan_view view;
   ul_live_line line;
 };
 
+/* A preset shows all it does; a budget, what it sets; and the rest is asked with --dry-run. */
+static void show_settings(const ul_plan_view *view) {
+  char line[2048];
+  if (view->knobs->preset) {
+    ul_plan_show(stderr, view, "  ");
+    return;
+  }
+  ul_knobs_line(view->knobs, view->program->is_launcher, line, sizeof line);
+  if (line[0]) fprintf(stderr, "ullage: set %s; --dry-run says why\n", line);
+  for (size_t i = 0; i < view->knobs->warning_count; i++) {
+    fprintf(stderr, "ullage: %s\n", view->knobs->warnings[i]);
+  }
+}
+
 static void on_plan(const ul_plan *plan, void *arg) {
+  struct show *show = arg;
+  if (show->quiet) return;
+  show->view.plan = plan;
+  fprintf(stderr, "ullage: %s\n", plan->sentence);
+  if (show->view.knobs) show_settings(&show->view);
+}
+
+static void on_enclose(const ul_enclose *enclose, void *arg) {
   const struct show *show = arg;
-  if (!show->quiet) fprintf(stderr, "ullage: %s\n", plan->sentence);
+  char               sentence[320];
+  if (show->quiet) return;
+  ul_enclose_sentence(enclose, sentence);
+  fprintf(stderr, "ullage: %s\n", sentence);
 }
 
 static void on_look(const ul_watch *watch, void *arg) {
@@ -57,25 +82,6 @@ static void on_pause(void *arg) {
 
 /* ---- The request ------------------------------------------------------------------------------ */
 
-static int read_budget(const ul_command *command, const char *text, uint64_t *ret_bytes) {
-  uint64_t bytes;
-  switch (ul_size_parse(text, &bytes)) {
-  case 0: break;
-  case -UL_E_RANGE:
-    return ul_cli_usage_error(command, "--budget %s is more than any machine has", text);
-  default: return ul_cli_usage_error(command, "--budget %s is not a size; " UL_SIZE_HOW, text);
-  }
-  if (bytes < BUDGET_LEAST_BYTES) {
-    return ul_cli_usage_error(
-        command,
-        "--budget %s is %llu bytes, less than any program needs; the least is "
-        "1Mi, and 1500M means 1500 * 1000^2 bytes",
-        text, (unsigned long long)bytes);
-  }
-  *ret_bytes = bytes;
-  return 0;
-}
-
 static bool ends_with(const char *text, const char *end) {
   size_t n = strlen(text), m = strlen(end);
   return n >= m && strcmp(text + n - m, end) == 0;
@@ -83,8 +89,6 @@ static bool ends_with(const char *text, const char *end) {
 
 /* Returns 0, or the exit code to return at once. */
 static int check_request(const ul_command *command, struct request *request) {
-  const char *before = getenv("ULLAGE_BUDGET");
-  uint64_t    bytes;
   if (!request->arguments[0]) {
     return ul_cli_usage_error(command, "name the program to run");
   }
@@ -97,11 +101,22 @@ static int check_request(const ul_command *command, struct request *request) {
       (ends_with(request->report_path, ".html") || ends_with(request->report_path, ".htm"))) {
     return ul_cli_usage_error(command, "--report writes JSON; name it FILE.json");
   }
-  /* The flag is asked first, then the variable that the library would read anyway. What the library
-   * understands beyond a size (NN%, auto, off) is left to it. */
-  if (request->budget_bytes == 0 && before && ul_size_parse(before, &bytes) == 0 &&
-      bytes >= BUDGET_LEAST_BYTES) {
-    request->budget_bytes = bytes;
+  if (request->dry_run && (request->report_path || request->record_path)) {
+    return ul_cli_usage_error(command,
+                              "--dry-run runs nothing, so there is nothing for %s; leave one "
+                              "of them out",
+                              request->report_path ? "--report" : "--record");
+  }
+  return ul_run_budget_read(command, &request->budget);
+}
+
+static int read_words(const ul_command *command, int flag, const char *value,
+                      ul_run_budget *budget) {
+  if (flag == FLAG_PRESET && !ul_preset_parse(value, &budget->preset)) {
+    return ul_cli_usage_error(command, "--preset %s: there are dev, prod and container", value);
+  }
+  if (flag == FLAG_ON_BUDGET && !ul_on_budget_parse(value, &budget->on_budget)) {
+    return ul_cli_usage_error(command, "--on-budget %s: there are grow, fail and abort", value);
   }
   return 0;
 }
@@ -109,15 +124,21 @@ static int check_request(const ul_command *command, struct request *request) {
 /* Returns 0 with the request, or a negative number with *ret_exit_code to return at once. */
 static int read_request(const ul_command *command, int argc, char **argv,
                         struct request *ret_request, int *ret_exit_code) {
-  struct request request = {0};
-  ul_cli         cli;
-  int            flag;
+  static struct request request; /* 50 KiB of knobs */
+  ul_cli                cli;
+  int                   flag;
   ul_cli_begin(&cli, command, argc, argv);
   while ((flag = ul_cli_next(&cli)) != UL_CLI_END) {
     int error = 0;
     switch (flag) {
     case UL_CLI_STOP: *ret_exit_code = cli.exit_code; return -1;
-    case FLAG_BUDGET: error = read_budget(command, cli.value, &request.budget_bytes); break;
+    case FLAG_BUDGET: request.budget.text = cli.value; break;
+    case FLAG_MAX_BUDGET: request.budget.max_text = cli.value; break;
+    case FLAG_PRESET:
+    case FLAG_ON_BUDGET: error = read_words(command, flag, cli.value, &request.budget); break;
+    case FLAG_NO_ENCLOSE: request.budget.no_enclose = true; break;
+    case FLAG_DRY_RUN: request.dry_run = true; break;
+    case FLAG_RECORD: request.record_path = cli.value; break;
     case FLAG_REPORT: request.report_path = cli.value; break;
     case FLAG_JSON: request.json = true; break;
     case FLAG_QUIET: request.quiet = true; break;
@@ -162,35 +183,105 @@ static void write_reports(const struct request *request, const ul_run_result *re
   if (!request->quiet) ul_report_page(stderr, result, request->arguments);
 }
 
-static int run(const ul_command *command, int argc, char **argv) {
-  struct request       request;
-  struct show          show = {0};
+/* ---- The run ---------------------------------------------------------------------------------- */
+
+/* What earlier runs of this program measured; 0 where it is not known. */
+static void find_facts(const struct request *request, const ul_program *program,
+                       ul_knob_facts *ret_facts) {
+  (void)request;
+  (void)program;
+  *ret_facts = (ul_knob_facts){0};
+}
+
+/* What it is, and what its runtime is to be told. 0, or *fault. */
+static int plan(struct request *request, ul_program *ret_program, ul_fault *fault) {
+  ul_knob_facts facts;
+  if (ul_recognise(request->arguments[0], getenv("PATH"), ret_program, fault) < 0) return -1;
+  if (request->budget.bytes == 0) return 0;
+  find_facts(request, ret_program, &facts);
+  return ul_run_budget_tell(&request->budget, ret_program, request->arguments, environ, &facts,
+                            fault);
+}
+
+/* --dry-run: the plan on stdout. Returns the exit code. */
+static int show_plan(const struct request *request, ul_plan_view *view) {
+  static ul_plan made;
+  char          *json = NULL;
+  if (ul_plan_make(view->program, request->arguments, environ, request->budget.bytes, NULL,
+                   view->knobs, &made) < 0) {
+    fprintf(stderr, "ullage: no memory left to plan a run\n");
+    return UL_EXIT_OURS;
+  }
+  view->plan = &made;
+  if (request->json) {
+    json = ul_plan_json(view);
+    fputs(json ? json : "", stdout);
+  } else {
+    printf("%s\n", made.sentence);
+    ul_plan_show(stdout, view, "");
+  }
+  ul_plan_done(&made);
+  free(json);
+  return ul_cli_finish(0) == 0 ? 0 : UL_EXIT_OURS;
+}
+
+static int supervise(const struct request *request, struct show *show, ul_report_file *file) {
   static ul_run_result result;
-  ul_report_file       file = {.fd = -1};
+  const ul_run_budget *budget = &request->budget;
   ul_fault             fault;
-  int                  exit_code;
+  ul_run_order         order = {.arguments = request->arguments,
+                                .environment = environ,
+                                .budget_bytes = budget->bytes,
+                                .max_budget_bytes = budget->max_bytes,
+                                .on_budget = budget->on_budget,
+                                .no_enclose = budget->no_enclose,
+                                .knobs = budget->bytes ? &budget->knobs : NULL,
+                                .on_plan = on_plan,
+                                .on_enclose = on_enclose,
+                                .on_look = on_look,
+                                .on_pause = on_pause,
+                                .arg = show};
+  if (ul_supervise(&order, &result, &fault) < 0) {
+    ul_report_file_abandon(file);
+    say(&fault);
+    return fault.exit_code;
+  }
+  ul_live_line_erase(&show->line);
+  write_reports(request, &result, file);
+  return ul_run_exit_code(&result);
+}
+
+static int run(const ul_command *command, int argc, char **argv) {
+  static struct request request;
+  static ul_program     program;
+  struct show           show = {0};
+  ul_report_file        file = {.fd = -1};
+  ul_fault              fault;
+  int                   exit_code;
   if (read_request(command, argc, argv, &request, &exit_code) < 0) return exit_code;
   if (request.report_path && ul_report_file_open(request.report_path, &file, &fault) < 0) {
     say(&fault);
     return fault.exit_code;
   }
-  show.quiet = request.quiet;
-  ul_live_line_init(&show.line, request.quiet);
-  ul_run_order order = {.arguments = request.arguments,
-                        .environment = environ,
-                        .budget_bytes = request.budget_bytes,
-                        .on_plan = on_plan,
-                        .on_look = on_look,
-                        .on_pause = on_pause,
-                        .arg = &show};
-  if (ul_supervise(&order, &result, &fault) < 0) {
+  if (plan(&request, &program, &fault) < 0) {
     ul_report_file_abandon(&file);
     say(&fault);
     return fault.exit_code;
   }
-  ul_live_line_erase(&show.line);
-  write_reports(&request, &result, &file);
-  return ul_run_exit_code(&result);
+  show.quiet = request.quiet;
+  show.view = (ul_plan_view){.program = &program,
+                             .knobs = request.budget.bytes ? &request.budget.knobs : NULL,
+                             .machine = &request.budget.machine,
+                             .arguments = request.arguments,
+                             .max_budget_bytes = request.budget.max_bytes,
+                             .on_budget = request.budget.on_budget,
+                             .no_enclose = request.budget.no_enclose};
+  if (request.budget.note[0] && !request.quiet) {
+    fprintf(stderr, "ullage: %s\n", request.budget.note);
+  }
+  if (request.dry_run) return show_plan(&request, &show.view);
+  ul_live_line_init(&show.line, request.quiet);
+  return supervise(&request, &show, &file);
 }
 
 static const char *const about[] = {
@@ -201,16 +292,26 @@ static const char *const about[] = {
     "threads, live heap bytes, and why it ended.",
     "What PROG is, is told from its file. Dynamic native programs and Python get libullage "
     "preloaded "
-    "(Python with PYTHONMALLOC=malloc, unless that is set); Go, JVM, Node, .NET and static "
-    "programs "
-    "are run and watched only. An LD_PRELOAD that is set is kept. One line on stderr says what was "
-    "recognised and done.",
-    "--budget reaches native programs as ULLAGE_BUDGET, and the report says whether the tree "
-    "stayed "
-    "below it: the sum of the resident bytes of its processes, pages they share counted in each. "
-    "SIZE "
-    "is a number of bytes or has a unit: k M G T are powers of 1000, Ki Mi Gi Ti powers of 1024. "
-    "Without --budget, a size in ULLAGE_BUDGET counts.",
+    "(Python with PYTHONMALLOC=malloc, unless that is set). An LD_PRELOAD that is set is kept. One "
+    "line on stderr says what was recognised and done.",
+    "--budget is for the whole process tree: the sum of the resident bytes of its processes, pages "
+    "they share counted in each. SIZE is a number of bytes or has a unit: k M G T are powers of "
+    "1000, "
+    "Ki Mi Gi Ti powers of 1024. 75% is of the container's limit, or else of the machine's memory; "
+    "auto is the container's limit. Without --budget, ULLAGE_BUDGET counts. The report says "
+    "whether "
+    "the tree stayed below it.",
+    "The runtime of PROG is told its budget in its own words: Go by GOMEMLIMIT, a JVM by "
+    "JAVA_TOOL_OPTIONS, Node by NODE_OPTIONS, Python by a sitecustomize, .NET by "
+    "DOTNET_GCHeapHardLimit, native programs by ULLAGE_BUDGET. A shell, a script, npm and the like "
+    "may "
+    "end in any of them, so all are set. What you have set yourself wins, and is named where it "
+    "contradicts the budget. --dry-run prints each setting with its reason; "
+    "docs/reference/runtime-settings.md explains them.",
+    "--preset dev starts a JVM's heap at 256Mi and lets it grow to what fits 1Gi; prod fixes it "
+    "from "
+    "the start, in a quarter of the machine's memory, 1Gi to 4Gi; container takes the container's "
+    "limit. Each is capped by --budget, and prints all it does.",
     "Start-up is the first 5 seconds, or the first tenth of a run shorter than 50 seconds. The "
     "tree is "
     "looked at 20 times a second, more often in the first 2 seconds, less often when it is so "
@@ -231,10 +332,12 @@ const ul_command ul_command_run = {
     .name = "run",
     .summary = "run a program, watch its memory, report what it used",
     .usage = "[OPTION...] [--] PROG [ARG...]",
-    .examples = "ullage run -- redis-server\twatch it, report at its end\n"
-                "ullage run --budget 1500M -- ./service -p 80\tgive it a budget\n"
-                "ullage run --report r.json -q -- make -j4\tsay nothing, keep the numbers\n"
-                "ullage run --json -- true | jq .peak_rss_bytes\tone number\n",
+    .examples =
+        "ullage run -- redis-server\twatch it, report at its end\n"
+        "ullage run --budget 1500M -- ./service -p 80\tgive it a budget\n"
+        "ullage run --budget 512Mi --dry-run -- java -jar a.jar\twhat would be set, and why\n"
+        "ullage run --report r.json -q -- make -j4\tsay nothing, keep the numbers\n"
+        "ullage run --json -- true | jq .peak_rss_bytes\tone number\n",
     .about = about,
     .exits = "CODE\tthe exit code of PROG\n"
              "128+N\tsignal N ended PROG\n"

@@ -28,15 +28,22 @@ static const char *const library_places[] = {
     "%s/../lib/*/libullage.so." TEXT_OF(ULLAGE_VERSION_MAJOR),
 };
 
-bool ul_plan_find_library(const char *command_path, char ret_path[PATH_MAX]) {
+static const char *const python_places[] = {
+    "%s/python/sitecustomize.py",
+    "%s/../share/ullage/python/sitecustomize.py",
+};
+
+/* The first of some places, relative to the command, where there is such a file. */
+static bool find_beside(const char *command_path, const char *const *places, size_t count,
+                        char ret_path[PATH_MAX]) {
   const char *slash = strrchr(command_path, '/');
   char        directory[PATH_MAX], pattern[PATH_MAX + 64];
   bool        found = false;
   if (!slash) return false;
   snprintf(directory, sizeof directory, "%.*s", (int)(slash - command_path), command_path);
-  for (size_t i = 0; i < UL_ARRAY_LEN(library_places) && !found; i++) {
+  for (size_t i = 0; i < count && !found; i++) {
     glob_t matches;
-    snprintf(pattern, sizeof pattern, library_places[i], directory);
+    snprintf(pattern, sizeof pattern, places[i], directory);
     if (glob(pattern, 0, NULL, &matches) == 0) {
       char *whole = realpath(matches.gl_pathv[0], NULL);
       found = whole && access(whole, R_OK) == 0 && snprintf(ret_path, PATH_MAX, "%s", whole) > 0;
@@ -45,6 +52,33 @@ bool ul_plan_find_library(const char *command_path, char ret_path[PATH_MAX]) {
     }
   }
   return found;
+}
+
+bool ul_plan_find_library(const char *command_path, char ret_path[PATH_MAX]) {
+  return find_beside(command_path, library_places, UL_ARRAY_LEN(library_places), ret_path);
+}
+
+/* The command's sanitizer builds have a libullage that does not interpose malloc. */
+#ifdef ULLAGE_SANITIZED
+#define LIBRARY_USABLE false
+#else
+#define LIBRARY_USABLE true
+#endif
+
+bool ul_plan_preloads(const ul_program *program, char ret_library[PATH_MAX]) {
+  char command[PATH_MAX];
+  ret_library[0] = 0;
+  if (program->preload != UL_PRELOAD_YES || !LIBRARY_USABLE) return false;
+  ul_process_own_path(command, sizeof command);
+  return ul_plan_find_library(command, ret_library) && strpbrk(ret_library, " :") == NULL;
+}
+
+bool ul_plan_find_python(char ret_path[PATH_MAX]) {
+  char command[PATH_MAX];
+  ul_process_own_path(command, sizeof command);
+  if (!find_beside(command, python_places, UL_ARRAY_LEN(python_places), ret_path)) return false;
+  *strrchr(ret_path, '/') = 0;
+  return strchr(ret_path, ':') == NULL;
 }
 
 /* ---- The environment -------------------------------------------------------------------------- */
@@ -76,23 +110,24 @@ static bool set(char **environment, const char *name, const char *value) {
   return true;
 }
 
-/* Sets NAME=first:rest, or NAME=first when there is no rest. */
-static bool set_list(char **environment, const char *name, const char *first, const char *rest) {
+/* Sets NAME=first<between>rest, or NAME=first when there is no rest. */
+static bool set_list(char **environment, const char *name, const char *first, const char *between,
+                     const char *rest) {
   bool  more = rest && rest[0];
-  char *value = malloc(strlen(first) + (more ? strlen(rest) : 0) + 2);
+  char *value = malloc(strlen(first) + (more ? strlen(between) + strlen(rest) : 0) + 1);
   if (!value) return false;
-  sprintf(value, "%s%s%s", first, more ? ":" : "", more ? rest : "");
+  sprintf(value, "%s%s%s", first, more ? between : "", more ? rest : "");
   bool done = set(environment, name, value);
   free(value);
   return done;
 }
 
-#define NEW_NAMES 8
+#define NEW_NAMES 8 /* besides the knobs */
 
 static char **copy_environment(char **environment) {
   size_t count = 0;
   while (environment[count]) count++;
-  char **copy = calloc(count + NEW_NAMES + 1, sizeof *copy);
+  char **copy = calloc(count + NEW_NAMES + UL_KNOBS_MAX + 1, sizeof *copy);
   for (size_t i = 0; copy && i < count; i++) {
     copy[i] = strdup(environment[i]);
     if (!copy[i]) {
@@ -104,17 +139,48 @@ static char **copy_environment(char **environment) {
   return copy;
 }
 
-static bool set_preload(ul_plan *plan, uint64_t budget_bytes) {
+static bool set_preload(ul_plan *plan, uint64_t budget_bytes, const ul_knobs *knobs) {
   char      **environment = plan->environment;
   const char *before = get(environment, "LD_PRELOAD");
   char        number[24];
   /* A run inside a run: the library is there already, and once is enough. */
   bool there = before && strstr(before, plan->library);
-  if (!there && !set_list(environment, "LD_PRELOAD", plan->library, before)) return false;
+  if (!there && !set_list(environment, "LD_PRELOAD", plan->library, ":", before)) return false;
   if (!set(environment, "ULLAGE_LIVE", "1")) return false;
-  if (budget_bytes == 0) return true;
+  if (budget_bytes == 0 || knobs) return true; /* the knobs say it */
   snprintf(number, sizeof number, "%llu", (unsigned long long)budget_bytes);
   return set(environment, "ULLAGE_BUDGET", number);
+}
+
+/* Is `path` in a list with colons? */
+static bool lists(const char *list, const char *path) {
+  size_t length = strlen(path);
+  for (; list; list = strchr(list, ':') ? strchr(list, ':') + 1 : NULL) {
+    if (strcspn(list, ":") == length && strncmp(list, path, length) == 0) return true;
+  }
+  return false;
+}
+
+/* The knobs from the last to the first: each goes before what is there, so that in the end they stand
+ * in their order, and the user's words after them. */
+static bool set_knobs(char **environment, const ul_knobs *knobs) {
+  char word[sizeof knobs->rows[0].option + sizeof knobs->rows[0].value];
+  for (size_t i = knobs ? knobs->count : 0; i > 0; i--) {
+    const ul_knob *knob = &knobs->rows[i - 1];
+    const char    *before = get(environment, knob->variable);
+    bool           done = true;
+    if (knob->origin == UL_KNOB_KEPT) continue;
+    snprintf(word, sizeof word, "%s%s", knob->option, knob->value);
+    switch (knob->join) {
+    case UL_KNOB_WHOLE: done = set(environment, knob->variable, knob->value); break;
+    case UL_KNOB_WORDS: done = set_list(environment, knob->variable, word, " ", before); break;
+    case UL_KNOB_PATHS:
+      if (!lists(before, word)) done = set_list(environment, knob->variable, word, ":", before);
+      break;
+    }
+    if (!done) return false;
+  }
+  return true;
 }
 
 /* ---- The sentence ----------------------------------------------------------------------------- */
@@ -158,43 +224,38 @@ static void add_what(ul_text *text, const ul_program *program) {
   if (program->is_script && !program->is_python_wrapper) ul_text_add(text, ")");
 }
 
+static void add_python_malloc(ul_text *text, const char *own) {
+  ul_text_add(text, ", PYTHONMALLOC=");
+  ul_text_add(text, own ? own : "malloc");
+  if (own) ul_text_add(text, " kept");
+  if (own && strncmp(own, "malloc", 6) != 0) {
+    ul_text_add(text, ": it hides objects from libullage");
+  }
+}
+
 static void make_sentence(const ul_program *program, const char *name, const char *python_malloc,
-                          uint64_t budget_bytes, ul_plan *plan) {
+                          uint64_t budget_bytes, const ul_knobs *knobs, ul_plan *plan) {
   char    mib[UL_SIZE_TEXT_MAX];
+  bool    told = knobs && knobs->count > 0; /* the runtime itself knows of the budget */
   ul_text text = ul_text_init(plan->sentence, sizeof plan->sentence);
   ul_text_add(&text, base_name(name));
   ul_text_add(&text, ": ");
   add_what(&text, program);
   if (plan->preloaded) {
     ul_text_add(&text, "; libullage preloaded");
-  } else {
+    if (program->runtime == UL_RUNTIME_PYTHON) add_python_malloc(&text, python_malloc);
+  } else if (!told) {
     ul_text_add(&text, "; run and watched only (");
     ul_text_add(&text, why_not(program, plan));
     ul_text_add(&text, ")");
   }
-  if (plan->preloaded && program->runtime == UL_RUNTIME_PYTHON) {
-    ul_text_add(&text, ", PYTHONMALLOC=");
-    ul_text_add(&text, python_malloc ? python_malloc : "malloc");
-    if (python_malloc) ul_text_add(&text, " kept");
-    if (python_malloc && strncmp(python_malloc, "malloc", 6) != 0) {
-      ul_text_add(&text, ": it hides objects from libullage");
-    }
-  }
-  if (budget_bytes > 0) {
-    ul_text_add(&text, ", budget ");
-    ul_text_add(&text, ul_size_mib(mib, budget_bytes));
-    if (!plan->preloaded) ul_text_add(&text, " watched, not enforced");
-  }
+  if (budget_bytes == 0) return;
+  ul_text_add(&text, !plan->preloaded && told ? "; told its budget of " : ", budget ");
+  ul_text_add(&text, ul_size_mib(mib, budget_bytes));
+  if (!plan->preloaded && !told) ul_text_add(&text, " watched, not enforced");
 }
 
 /* ---- The plan --------------------------------------------------------------------------------- */
-
-/* The command's sanitizer builds have a libullage that does not interpose malloc. */
-#ifdef ULLAGE_SANITIZED
-#define LIBRARY_USABLE false
-#else
-#define LIBRARY_USABLE true
-#endif
 
 /* What execvp does with a text without #!: /bin/sh FILE ARGS. */
 static char **plan_arguments(const ul_program *program, char **arguments) {
@@ -211,32 +272,30 @@ static char **plan_arguments(const ul_program *program, char **arguments) {
 }
 
 int ul_plan_make(const ul_program *program, char **arguments, char **environment,
-                 uint64_t budget_bytes, const char *mark, ul_plan *ret_plan) {
+                 uint64_t budget_bytes, const char *mark, const ul_knobs *knobs,
+                 ul_plan *ret_plan) {
   ul_plan plan = {.path = program->needs_shell ? "/bin/sh" : program->path};
-  char    command[PATH_MAX], kept[64];
+  char    kept[64];
   plan.arguments = plan_arguments(program, arguments);
   plan.environment = copy_environment(environment);
   if (!plan.arguments || !plan.environment) goto short_of_memory;
-  ul_process_own_path(command, sizeof command);
-  if (program->preload == UL_PRELOAD_YES && LIBRARY_USABLE &&
-      ul_plan_find_library(command, plan.library)) {
-    plan.preloaded = strpbrk(plan.library, " :") == NULL;
-  }
+  plan.preloaded = ul_plan_preloads(program, plan.library);
   const char *python_malloc = get(environment, "PYTHONMALLOC");
   if (python_malloc && !python_malloc[0]) python_malloc = NULL; /* Python reads it as unset */
   if (python_malloc) snprintf(kept, sizeof kept, "%s", python_malloc);
   if (plan.preloaded) {
-    if (!set_preload(&plan, budget_bytes)) goto short_of_memory;
+    if (!set_preload(&plan, budget_bytes, knobs)) goto short_of_memory;
     if (program->runtime == UL_RUNTIME_PYTHON && !python_malloc &&
         !set(plan.environment, "PYTHONMALLOC", "malloc")) {
       goto short_of_memory;
     }
   }
-  if (mark && !set_list(plan.environment, UL_GUARD_VARIABLE, mark,
+  if (!set_knobs(plan.environment, knobs)) goto short_of_memory;
+  if (mark && !set_list(plan.environment, UL_GUARD_VARIABLE, mark, ":",
                         get(plan.environment, UL_GUARD_VARIABLE))) {
     goto short_of_memory;
   }
-  make_sentence(program, arguments[0], python_malloc ? kept : NULL, budget_bytes, &plan);
+  make_sentence(program, arguments[0], python_malloc ? kept : NULL, budget_bytes, knobs, &plan);
   *ret_plan = plan;
   return 0;
 short_of_memory:

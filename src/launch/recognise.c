@@ -111,11 +111,11 @@ static bool next_word(const char **text, char *ret_word, size_t capacity) {
 }
 
 /* What `env` is asked to run: its first argument that is neither an option nor NAME=value. Options
- * that take a value (-u NAME, -C DIR) take it along. */
-static bool word_after_env(const char *arguments, char *ret_word, size_t capacity) {
-  while (next_word(&arguments, ret_word, capacity)) {
+ * that take a value (-u NAME, -C DIR) take it along. `*arguments` then stands after it. */
+static bool word_after_env(const char **arguments, char *ret_word, size_t capacity) {
+  while (next_word(arguments, ret_word, capacity)) {
     if (strcmp(ret_word, "-u") == 0 || strcmp(ret_word, "-C") == 0) {
-      if (!next_word(&arguments, ret_word, capacity)) return false;
+      if (!next_word(arguments, ret_word, capacity)) return false;
     } else if (ret_word[0] != '-' && !strchr(ret_word, '=')) {
       return true;
     } else if (strncmp(ret_word, "-S", 2) == 0 && ret_word[2]) { /* -Spython3 */
@@ -193,6 +193,34 @@ static void describe_elf(int fd, const char *path, ul_program *program) {
   }
 }
 
+/* ---- Launchers -------------------------------------------------------------------------------- */
+
+/* Programs whose work is to start another: what they are says little about what will run. */
+static const char *const launchers[] = {
+    /* shells */
+    "sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "ash", "busybox", "toybox", "csh", "tcsh",
+    /* in another state */
+    "env", "timeout", "nice", "ionice", "chrt", "nohup", "setsid", "stdbuf", "taskset", "numactl",
+    "prlimit", "setpriv", "runuser", "gosu", "su-exec", "chroot", "unshare", "nsenter", "time",
+    /* first processes of containers */
+    "tini", "dumb-init", "catatonit", "s6-svscan", "runsv", "supervisord",
+    /* builders and package managers */
+    "make", "ninja", "xargs", "parallel", "npm", "npx", "yarn", "yarnpkg", "pnpm", "corepack",
+    "bun", "poetry", "pipenv", "uv", "conda", "pyenv", "nodenv", "sbt", "lein",
+    /* those who look on */
+    "strace", "ltrace", "perf", "gdb", "valgrind", "ullage"};
+
+/* A script of a shell may start anything. A script of Node without .js in its name is a command that
+ * a package installed, as npm and its like are. */
+static bool is_launcher(const ul_program *program) {
+  const char *name = base_name(program->path);
+  const char *last = program->is_script ? base_name(program->interpreter) : name;
+  for (size_t i = 0; i < UL_ARRAY_LEN(launchers); i++) {
+    if (strcmp(name, launchers[i]) == 0 || strcmp(last, launchers[i]) == 0) return true;
+  }
+  return program->is_script && program->runtime == UL_RUNTIME_NODE && !strchr(name, '.');
+}
+
 /* From one file to the next: the interpreter of `path`, or false when `path` is the end. */
 static bool describe(const char *path, const char *search_path, ul_program *program,
                      char ret_next[PATH_MAX]) {
@@ -213,8 +241,13 @@ static bool describe(const char *path, const char *search_path, ul_program *prog
   case KIND_SCRIPT:
     goes_on = next_word(&rest, word, sizeof word);
     if (goes_on) snprintf(ret_next, PATH_MAX, "%s", word);
-    if (goes_on && strcmp(base_name(word), "env") == 0 && word_after_env(rest, word, sizeof word)) {
+    if (goes_on && strcmp(base_name(word), "env") == 0 &&
+        word_after_env(&rest, word, sizeof word)) {
       find_program(word, search_path, ret_next);
+    }
+    if (goes_on && next_word(&rest, word, sizeof word)) {
+      snprintf(program->interpreter_option, sizeof program->interpreter_option, "%.*s",
+               (int)sizeof program->interpreter_option - 1, word);
     }
     break;
   case KIND_OTHER: break;
@@ -242,5 +275,22 @@ int ul_recognise(const char *name, const char *search_path, ul_program *ret_prog
     ret_program->runtime = UL_RUNTIME_PYTHON;
     ret_program->is_python_wrapper = true;
   }
+  ret_program->is_launcher = !ret_program->is_python_wrapper && is_launcher(ret_program);
+  return 0;
+}
+
+int ul_recognise_running(int pid, ul_program *ret_program) {
+  char    link[64];
+  ssize_t length;
+  memset(ret_program, 0, sizeof *ret_program);
+  snprintf(link, sizeof link, "/proc/%d/exe", pid);
+  length = readlink(link, ret_program->path, sizeof ret_program->path - 1);
+  if (length <= 0) return -UL_E_NOTFOUND;
+  ret_program->path[length] = 0;
+  int fd = open(link, O_RDONLY | O_CLOEXEC); /* the file itself, even where its name is gone */
+  if (fd < 0) return -UL_E_NOTFOUND;
+  describe_elf(fd, link, ret_program);
+  close(fd);
+  ret_program->is_launcher = is_launcher(ret_program);
   return 0;
 }

@@ -20,6 +20,10 @@ bool ul_report_has_json(void);
 /* The document, ended by a newline; the caller frees it. NULL: no memory, or built without. */
 char *ul_report_json(const ul_run_result *result, char *const *arguments);
 
+/* Did it stay inside its budget? In an enclosure the system's count decides: the resident set also
+ * has pages that others brought into memory. */
+bool ul_report_budget_kept(const ul_run_result *result);
+
 const char *ul_exit_reason_key(enum ul_exit_reason reason); /* "normal", "code", … */
 
 /* ---- A report in a file ----------------------------------------------------------------------- */

@@ -11,6 +11,7 @@ const char *ul_exit_reason_key(enum ul_exit_reason reason) {
   case UL_EXIT_REASON_CODE: return "code";
   case UL_EXIT_REASON_SIGNAL: return "signal";
   case UL_EXIT_REASON_OOM_KILL: return "oom-kill";
+  case UL_EXIT_REASON_WALL: return "wall";
   }
   return "unknown";
 }
@@ -98,11 +99,29 @@ static void add_memory(cJSON *root, const ul_run_result *result) {
   add_u64(root, "live_resident_bytes", result->live_resident_bytes);
   add_u64(root, "budget_bytes", has_budget ? result->budget_bytes : UL_UNKNOWN);
   if (has_budget) {
-    cJSON_AddBoolToObject(root, "budget_kept", result->peak_rss_bytes <= result->budget_bytes);
+    cJSON_AddBoolToObject(root, "budget_kept", ul_report_budget_kept(result));
   } else {
     cJSON_AddNullToObject(root, "budget_kept");
   }
   add_u64(root, "budget_exceeded_at_ns", result->budget_exceeded_at_ns);
+}
+
+static void add_enclosure(cJSON *root, const ul_run_result *result) {
+  static const char *const kinds[] = {"none", "cgroup1", "cgroup2"}; /* ul_enclosure_kind */
+  const ul_enclose        *enclose = &result->enclose;
+  bool                     is = enclose->kind != UL_ENCLOSURE_NONE;
+  cJSON                   *object = cJSON_AddObjectToObject(root, "enclosure");
+  cJSON_AddStringToObject(object, "kind", kinds[enclose->kind]);
+  if (enclose->why_not[0]) cJSON_AddItemToObject(object, "why_not", text_of(enclose->why_not));
+  if (is) cJSON_AddItemToObject(object, "group", text_of(enclose->path));
+  add_u64(object, "limit_bytes", is ? enclose->limit_bytes : UL_UNKNOWN);
+  add_u64(object, "peak_bytes", enclose->peak_bytes ? enclose->peak_bytes : UL_UNKNOWN);
+  add_u64(object, "raised_to_bytes",
+          enclose->raised_to_bytes ? enclose->raised_to_bytes : UL_UNKNOWN);
+  add_u64(object, "pauses", enclose->pauses);
+  add_u64(object, "paused_ns", enclose->paused_ns);
+  cJSON_AddBoolToObject(object, "left_behind", enclose->left_behind);
+  if (enclose->wall_text[0]) cJSON_AddItemToObject(object, "wall", text_of(enclose->wall_text));
 }
 
 static void add_use(cJSON *root, const ul_run_result *result) {
@@ -130,6 +149,7 @@ char *ul_report_json(const ul_run_result *result, char *const *arguments) {
   cJSON_AddBoolToObject(root, "preloaded", result->preloaded);
   add_end(root, result);
   add_memory(root, result);
+  add_enclosure(root, result);
   add_use(root, result);
   char *text = cJSON_Print(root);
   cJSON_Delete(root);

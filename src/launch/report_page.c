@@ -51,6 +51,17 @@ static const char *signal_text(int signal, char buffer[48]) {
   return buffer;
 }
 
+/* Why it stands here, what it held, and what to do: what a person wants to know first. */
+static void write_wall(FILE *out, const ul_run_result *result, const char *name, const char *time) {
+  char mib[UL_SIZE_TEXT_MAX];
+  fprintf(out, "ullage: %s was ended at its wall of %s after %s (exit code 137)\n", name,
+          ul_size_mib(mib, UL_MAX(result->enclose.raised_to_bytes, result->enclose.limit_bytes)),
+          time);
+  fputs(result->enclose.wall_text, out);
+  fprintf(out, "  It needed more than the budget, and nothing more could be reclaimed. Give it a\n"
+               "  larger --budget, or let it grow when it must: --max-budget SIZE.\n");
+}
+
 static void write_end(FILE *out, const ul_run_result *result, const char *name) {
   char time[TIME_TEXT_MAX], mib[UL_SIZE_TEXT_MAX], signal[48];
   time_text(time, result->wall_ns);
@@ -66,6 +77,7 @@ static void write_end(FILE *out, const ul_run_result *result, const char *name) 
             signal_text(result->exit_signal, signal), result->dumped_core ? " (core dumped)" : "",
             time);
     return;
+  case UL_EXIT_REASON_WALL: write_wall(out, result, name, time); return;
   case UL_EXIT_REASON_OOM_KILL: break;
   }
   fprintf(out, "ullage: %s was killed for memory by the kernel (OOM kill) after %s\n", name, time);
@@ -116,23 +128,46 @@ static void write_memory(FILE *out, const ul_run_result *result) {
   }
 }
 
-static void write_budget(FILE *out, const ul_run_result *result) {
-  char mib[UL_SIZE_TEXT_MAX], by[UL_SIZE_TEXT_MAX], time[TIME_TEXT_MAX], note[96];
-  if (result->budget_bytes == 0) return;
-  double budget = (double)result->budget_bytes, peak = (double)result->peak_rss_bytes;
-  if (result->peak_rss_bytes <= result->budget_bytes) {
-    snprintf(note, sizeof note, "kept, with %s (%.1f %%) to spare",
-             ul_size_mib(by, result->budget_bytes - result->peak_rss_bytes),
-             100 * (budget - peak) / budget);
-  } else {
-    snprintf(note, sizeof note, "EXCEEDED by %s (%.1f %%)%s%s",
-             ul_size_mib(by, result->peak_rss_bytes - result->budget_bytes),
-             100 * (peak - budget) / budget,
+bool ul_report_budget_kept(const ul_run_result *result) {
+  const ul_enclose *enclose = &result->enclose;
+  if (enclose->kind == UL_ENCLOSURE_NONE) return result->peak_rss_bytes <= result->budget_bytes;
+  return !enclose->ended_at_wall && !enclose->raised_to_bytes &&
+         result->exit_reason != UL_EXIT_REASON_OOM_KILL;
+}
+
+/* "kept, with 12.0 MiB (1.2 %) to spare" of what the system counted, or of the resident set. */
+static void budget_note(const ul_run_result *result, char note[128]) {
+  char     by[UL_SIZE_TEXT_MAX], time[TIME_TEXT_MAX];
+  uint64_t budget = result->budget_bytes;
+  uint64_t used =
+      UL_MIN(result->peak_rss_bytes,
+             result->enclose.peak_bytes ? result->enclose.peak_bytes : result->peak_rss_bytes);
+  if (ul_report_budget_kept(result)) {
+    uint64_t spare = budget - UL_MIN(used, budget);
+    snprintf(note, 128, "kept, with %s (%.1f %%) to spare", ul_size_mib(by, spare),
+             100 * (double)spare / (double)budget);
+  } else if (result->enclose.ended_at_wall) {
+    snprintf(note, 128, "NOT KEPT: it stood at the wall and was ended");
+  } else if (used > budget) {
+    snprintf(note, 128, "EXCEEDED by %s (%.1f %%)%s%s", ul_size_mib(by, used - budget),
+             100 * (double)(used - budget) / (double)budget,
              result->budget_exceeded_at_ns == UL_UNKNOWN ? "" : ", first at ",
              result->budget_exceeded_at_ns == UL_UNKNOWN
                  ? ""
                  : time_text(time, result->budget_exceeded_at_ns));
+  } else {
+    snprintf(note, 128, "NOT KEPT: killed for memory");
   }
+}
+
+static void write_budget(FILE *out, const ul_run_result *result) {
+  char mib[UL_SIZE_TEXT_MAX], note[128];
+  if (result->budget_bytes == 0) return;
+  if (result->enclose.peak_bytes) {
+    line(out, "cgroup", ul_size_mib(mib, result->enclose.peak_bytes),
+         "most that its group held, page cache included");
+  }
+  budget_note(result, note);
   line(out, "budget", ul_size_mib(mib, result->budget_bytes), note);
 }
 
@@ -157,7 +192,18 @@ static void write_use(FILE *out, const ul_run_result *result) {
 }
 
 static void write_notes(FILE *out, const ul_run_result *result) {
-  char signal[48];
+  char signal[48], mib[UL_SIZE_TEXT_MAX];
+  if (result->enclose.raised_to_bytes) {
+    fprintf(out, "  At its wall the budget was raised to %s, in %" PRIu64 " step%s.\n",
+            ul_size_mib(mib, result->enclose.raised_to_bytes), result->enclose.pauses,
+            result->enclose.pauses == 1 ? "" : "s");
+  }
+  if (result->enclose.left_behind) {
+    fprintf(out,
+            "  Processes stayed in its cgroup %s;\n  it has no limit any more, and the next run "
+            "takes it away when they are gone.\n",
+            result->enclose.path);
+  }
   if (result->exit_reason != UL_EXIT_REASON_OOM_KILL && result->oom.group_kills > 0) {
     fprintf(out, "  %" PRIu64 " process%s of its cgroup %s killed for memory during the run.\n",
             result->oom.group_kills, result->oom.group_kills == 1 ? "" : "es",

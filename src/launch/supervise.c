@@ -27,6 +27,7 @@ struct run {
   ul_guard            guard;
   ul_plan             plan;
   ul_watch            watch;
+  ul_enclose          enclose;
   int                 pid;
   bool                ended;
   ul_child_end        end;
@@ -91,14 +92,32 @@ static void look(struct run *run) {
   if (run->order->on_look) run->order->on_look(&run->watch, run->order->arg);
 }
 
+static void mark(enum ul_mark_kind kind, uint64_t bytes, const char *text, void *arg) {
+  struct run         *run = arg;
+  const ul_run_order *order = run->order;
+  if (order->on_mark) order->on_mark(kind, ul_os_now_ns() - run->start_ns, bytes, text, order->arg);
+}
+
+static void listen_to_group(struct run *run) {
+  ul_signals_watch(&run->signals, run->enclose.group.fd, UL_ENCLOSURE_FDS);
+}
+
+static void take_news(struct run *run, int fd) {
+  ul_watch_refresh(&run->watch);
+  (void)ul_enclose_news(&run->enclose, fd, &run->watch, mark, run);
+  listen_to_group(run); /* another limit has other descriptors */
+}
+
 static void watch_until_end(struct run *run) {
   ul_signal signal;
   brief_guard(run);
+  listen_to_group(run);
   while (!run->ended) {
     if (ul_watch_wait_ns(&run->watch, ul_os_now_ns()) == 0) look(run);
     ul_signals_next(&run->signals, ul_watch_wait_ns(&run->watch, ul_os_now_ns()), &signal);
     handle(run, signal);
     if (signal.number == SIGCHLD) collect(run);
+    if (signal.ready_fd >= 0) take_news(run, signal.ready_fd);
   }
 }
 
@@ -137,6 +156,7 @@ static void judge_end(const struct run *run, ul_run_result *result) {
   if (end->signal == SIGKILL && (result->oom.group_kills > 0 || result->oom.system_kills > 0)) {
     result->exit_reason = UL_EXIT_REASON_OOM_KILL;
   }
+  if (run->enclose.ended_at_wall) result->exit_reason = UL_EXIT_REASON_WALL;
 }
 
 static void fill_memory(struct run *run, ul_run_result *result) {
@@ -205,14 +225,18 @@ static int start(struct run *run, const ul_program *program, ul_fault *fault) {
   const ul_run_order *order = run->order;
   int                 error = 0;
   if (ul_plan_make(program, order->arguments, order->environment, order->budget_bytes,
-                   run->guard.mark, &run->plan) < 0) {
+                   run->guard.mark, order->knobs, &run->plan) < 0) {
     return ul_fault_set(fault, UL_EXIT_OURS, "no memory left to start %s", order->arguments[0]);
   }
   if (order->on_plan) order->on_plan(&run->plan, order->arg);
+  if (order->on_enclose && order->budget_bytes) order->on_enclose(&run->enclose, order->arg);
+  char join[600];
+  ul_enclosure_join_file(&run->enclose.group, join);
   ul_child_order child = {.path = run->plan.path,
                           .arguments = run->plan.arguments,
                           .environment = run->plan.environment,
-                          .signals = &run->signals};
+                          .signals = &run->signals,
+                          .join = run->enclose.kind == UL_ENCLOSURE_NONE ? NULL : join};
   run->start_ns = ul_os_now_ns();
   if (ul_child_start(&child, &run->pid, &error) < 0) {
     ul_plan_done(&run->plan);
@@ -233,9 +257,12 @@ int ul_supervise(const ul_run_order *order, ul_run_result *ret_result, ul_fault 
   if (ul_guard_start(&run.guard) < 0) {
     return ul_fault_set(fault, UL_EXIT_OURS, "cannot start the guard process: %s", strerror(errno));
   }
+  ul_enclose_start(&run.enclose, !order->no_enclose, order->budget_bytes, order->max_budget_bytes);
+  ul_guard_tell_group(&run.guard, run.enclose.path);
   clock_gettime(CLOCK_REALTIME, &now);
   ret_result->started_unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
   if (start(&run, &ret_result->program, fault) < 0) {
+    ul_enclose_end(&run.enclose);
     ul_guard_dismiss(&run.guard);
     ul_signals_close(&run.signals);
     return -1;
@@ -251,6 +278,8 @@ int ul_supervise(const ul_run_order *order, ul_run_result *ret_result, ul_fault 
   if (run.told_to_end) end_the_rest(&run);
   fill_memory(&run, ret_result);
   fill_use(&run, ret_result);
+  ul_enclose_end(&run.enclose);
+  ret_result->enclose = run.enclose;
   ul_guard_dismiss(&run.guard);
   ul_watch_done(&run.watch);
   ul_signals_close(&run.signals);

@@ -8,7 +8,9 @@
 #ifndef UL_LAUNCH_SUPERVISE_H
 #define UL_LAUNCH_SUPERVISE_H
 
+#include "launch/enclose.h"
 #include "launch/fault.h"
+#include "launch/knobs.h"
 #include "launch/prepare.h"
 #include "launch/recognise.h"
 #include "launch/watch.h"
@@ -16,13 +18,20 @@
 #define UL_UNKNOWN UINT64_MAX /* a number that nobody could see */
 
 typedef struct ul_run_order {
-  char   **arguments; /* the program and its arguments, ended by NULL */
-  char   **environment;
-  uint64_t budget_bytes; /* 0: none */
+  char            **arguments; /* the program and its arguments, ended by NULL */
+  char            **environment;
+  uint64_t          budget_bytes;     /* 0: none */
+  uint64_t          max_budget_bytes; /* the budget may be raised so far; 0: not at all */
+  enum ul_on_budget on_budget;        /* what happens at the budget */
+  bool              no_enclose;       /* do not put it into a group of its own */
+  const ul_knobs   *knobs;            /* what its runtime is told; NULL: nothing */
   /* What the caller shows meanwhile; each may be NULL. */
-  void (*on_plan)(const ul_plan *plan, void *arg);   /* before the program starts */
-  void (*on_look)(const ul_watch *watch, void *arg); /* after each look */
-  void (*on_pause)(void *arg);                       /* before the terminal is somebody else's */
+  void (*on_plan)(const ul_plan *plan, void *arg);          /* before the program starts */
+  void (*on_enclose)(const ul_enclose *enclose, void *arg); /* likewise, where there is a budget */
+  void (*on_look)(const ul_watch *watch, void *arg);        /* after each look */
+  void (*on_mark)(enum ul_mark_kind kind, uint64_t at_ns, uint64_t bytes, const char *text,
+                  void *arg);  /* something happened; `bytes` as it suits the kind */
+  void (*on_pause)(void *arg); /* before the terminal is somebody else's */
   void *arg;
 } ul_run_order;
 
@@ -31,6 +40,7 @@ enum ul_exit_reason {
   UL_EXIT_REASON_CODE,     /* it returned something else */
   UL_EXIT_REASON_SIGNAL,   /* a signal ended it */
   UL_EXIT_REASON_OOM_KILL, /* the kernel ended it for memory */
+  UL_EXIT_REASON_WALL,     /* we ended it at the wall of its enclosure */
 };
 
 typedef struct ul_run_result {
@@ -46,9 +56,10 @@ typedef struct ul_run_result {
   ul_oom_facts        oom;
   uint64_t            left_running; /* processes of the tree that outlive the program */
   /* memory of the tree; UL_UNKNOWN where nobody could see */
-  uint64_t peak_rss_bytes, peak_at_ns, p99_rss_bytes, startup_peak_rss_bytes, floor_rss_bytes;
-  uint64_t peak_pss_bytes, live_bytes, live_resident_bytes;
-  uint64_t budget_bytes, budget_exceeded_at_ns;
+  uint64_t   peak_rss_bytes, peak_at_ns, p99_rss_bytes, startup_peak_rss_bytes, floor_rss_bytes;
+  uint64_t   peak_pss_bytes, live_bytes, live_resident_bytes;
+  uint64_t   budget_bytes, budget_exceeded_at_ns;
+  ul_enclose enclose; /* its group is gone by now */
   /* the rest */
   uint64_t samples, pss_samples, threads_peak, processes_peak;
   uint64_t minor_faults, major_faults, cpu_user_ns, cpu_system_ns;

@@ -27,8 +27,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "launch/counters.h"
 #include "os/self.h"
-#include "wire/live.h"
 
 #define MS ((uint64_t)1000000)
 
@@ -221,25 +221,16 @@ static void look_at_usage(ul_watch *watch) {
   watch->threads_peak = UL_MAX(watch->threads_peak, threads);
 }
 
-/* The page of counters of one process; false when it cannot be had now. */
+/* The live bytes of one process; false when they cannot be had now. */
 static bool read_live(ul_watched *m, uint64_t *ret_bytes) {
-  for (int attempt = 0; attempt < 3; attempt++) {
-    ul_live_page page = {0};
-    uint64_t     after = 0;
-    if (ul_process_peek(m->process.pid, m->live_address, &page, sizeof page) < 0 ||
-        page.magic != UL_LIVE_MAGIC || page.pid != (uint64_t)m->process.pid ||
-        page.count <= UL_COUNTER_live_bytes) {
-      m->live_address = 0; /* another program by now, or a fork that has no page of its own yet */
-      return false;
-    }
-    uint64_t sequence_at = m->live_address + offsetof(ul_live_page, sequence);
-    if (ul_process_peek(m->process.pid, sequence_at, &after, sizeof after) == 0 &&
-        after == page.sequence && after % 2 == 0) {
-      *ret_bytes = page.value[UL_COUNTER_live_bytes];
-      return true;
-    }
+  ul_counters counters;
+  int         error = ul_counters_read(m->process.pid, m->live_address, &counters);
+  if (error == -UL_E_NOTFOUND) {
+    m->live_address = 0; /* another program by now, or a fork that has no page of its own yet */
+    return false;
   }
-  *ret_bytes = m->live_bytes; /* written all the time: the last number will do */
+  /* Written all the time: the last number will do. */
+  *ret_bytes = error ? m->live_bytes : counters.value[UL_COUNTER_live_bytes];
   return true;
 }
 
@@ -247,7 +238,7 @@ static void look_for_page(ul_watched *m, uint64_t now_ns) {
   if (now_ns < m->probe_at_ns || m->probe_wait_ns > PROBE_LAST_NS) return;
   m->probe_wait_ns *= 3;
   m->probe_at_ns = now_ns + m->probe_wait_ns;
-  if (ul_process_find_page(m->process.pid, UL_LIVE_NAME, &m->live_address) < 0) m->live_address = 0;
+  if (ul_counters_find(m->process.pid, &m->live_address) < 0) m->live_address = 0;
 }
 
 static void look_at_live(ul_watch *watch, uint64_t now_ns) {

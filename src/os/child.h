@@ -22,15 +22,20 @@
 
 /* ---- Signals ---------------------------------------------------------------------------------- */
 
+#define UL_SIGNALS_WATCHED 8
+
 typedef struct ul_signals {
   int              fd;
+  int              watched[UL_SIGNALS_WATCHED]; /* other descriptors whose news end the waiting */
+  size_t           watched_count;
   sigset_t         before;       /* the mask we were started with; the program gets it back */
   struct sigaction child_before; /* SIGCHLD and SIGPIPE as we were started with */
   struct sigaction pipe_before;
 } ul_signals;
 
 typedef struct ul_signal {
-  int  number;        /* 0: none, the time is up */
+  int  number;        /* 0: none */
+  int  ready_fd;      /* a watched descriptor that has news; -1: none */
   bool from_terminal; /* the whole group has it already */
 } ul_signal;
 
@@ -38,7 +43,10 @@ typedef struct ul_signal {
 UL_MUST_USE int ul_signals_open(ul_signals *ret_signals);
 void            ul_signals_close(ul_signals *signals);
 
-/* Waits at most `timeout_ns` for a signal. */
+/* From here on news of these descriptors end the waiting, too; those below 0 are left out. */
+void ul_signals_watch(ul_signals *signals, const int *fds, size_t count);
+
+/* Waits at most `timeout_ns` for a signal or for news. */
 void ul_signals_next(ul_signals *signals, uint64_t timeout_ns, ul_signal *ret_signal);
 
 /* Stops this process as ^Z would have, until it is continued. */
@@ -62,6 +70,9 @@ UL_MUST_USE int ul_guard_start(ul_guard *ret_guard);
 /* Tells the guard which processes to end. `starts` as in ul_process_usage. */
 void ul_guard_tell(ul_guard *guard, const int *pids, const uint64_t *starts, size_t count);
 
+/* Tells it which enclosure to take away after the tree; "": none. */
+void ul_guard_tell_group(ul_guard *guard, const char *directory);
+
 /* Ends the guard without harm to anybody, and waits until it is gone. */
 void ul_guard_dismiss(ul_guard *guard);
 
@@ -75,6 +86,7 @@ typedef struct ul_child_order {
   char *const      *arguments;
   char *const      *environment;
   const ul_signals *signals;
+  const char       *join; /* a file into which the child writes "0" first; NULL: none */
 } ul_child_order;
 
 /* Starts it; it is killed when we end. Returns after the program has replaced us in the child.

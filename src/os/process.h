@@ -49,6 +49,22 @@ UL_MUST_USE int ul_process_usage_read(int pid, ul_process_usage *ret_usage);
  * kernel walks every mapping, about a millisecond for each GB. */
 UL_MUST_USE int ul_process_pss(int pid, uint64_t *ret_bytes);
 
+/* What the resident memory of a process is made of. A few microseconds. */
+typedef struct ul_process_parts {
+  uint64_t anonymous_bytes, file_bytes, shared_bytes;
+} ul_process_parts;
+
+UL_MUST_USE int ul_process_parts_read(int pid, ul_process_parts *ret_parts);
+
+/* The mappings with most memory behind them, largest first; returns how many. Dear: see
+ * ul_process_pss. */
+typedef struct ul_process_mapping {
+  uint64_t rss_bytes;
+  char     name[80]; /* of the file, or "[heap]"; "" for anonymous memory */
+} ul_process_mapping;
+
+size_t ul_process_largest_mappings(int pid, ul_process_mapping *ret_top, size_t capacity);
+
 /* Where the shared page that ul_os_shared_page named `name` lies in that process. Reads the list of
  * its mappings: hundreds of microseconds. -UL_E_NOTFOUND: it has none, or not yet. */
 UL_MUST_USE int ul_process_find_page(int pid, const char *name, uint64_t *ret_address);
@@ -76,6 +92,9 @@ bool ul_process_tells_children(void);
 
 /* Name of the process as the kernel keeps it (at most 15 characters); "" when it is gone. */
 void ul_process_name(int pid, char ret_name[16]);
+
+/* Name of the file it runs, without its directory; "" when that cannot be seen. */
+void ul_process_file_name(int pid, char *ret_name, size_t capacity);
 
 /* ---- This process ----------------------------------------------------------------------------- */
 

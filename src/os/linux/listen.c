@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -23,6 +24,7 @@
 #define EVENT_NONBLOCK  04000
 #define REQUEST_WAIT_MS 100
 #define BACKLOG         8
+#define SWEEP_ROUNDS    2 /* of a hundred names or so */
 #define NONE            ((ul_os_descriptor){.number = -1})
 
 /* Moves a descriptor to a high number, and notes what it is. */
@@ -91,11 +93,60 @@ static bool directory_of(ul_text *path) {
   return is_private_directory(path->bytes);
 }
 
+struct directory_entry {
+  uint64_t       ino;
+  int64_t        offset;
+  unsigned short length;
+  unsigned char  type;
+  char           name[];
+};
+
+/* Is nobody behind that name? Asked only where no process has its number: it may be one of another
+ * namespace of processes that shares the directory, and that one listens. */
+static bool is_left(const struct sockaddr_un *address) {
+  int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return false;
+  bool left =
+      connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 && errno == ECONNREFUSED;
+  close(fd);
+  return left;
+}
+
+static void consider(const char *directory, const char *name) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  int                pid = 0;
+  for (const char *at = name; *at >= '0' && *at <= '9' && pid < 100000000; at++) {
+    pid = pid * 10 + (*at - '0');
+  }
+  if (pid == 0 || kill(pid, 0) == 0 || errno != ESRCH) return;
+  if (strlen(directory) + strlen(name) + 2 > sizeof address.sun_path) return;
+  strcpy(stpcpy(stpcpy(address.sun_path, directory), "/"), name);
+  if (is_left(&address)) unlink(address.sun_path);
+}
+
+/* Takes away what killed programs left; some of it each time, so that it never becomes much. */
+static void sweep(const char *directory) {
+  char buffer[4096] __attribute__((aligned(8)));
+  int  fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  for (int round = 0; round < SWEEP_ROUNDS; round++) {
+    long n = syscall(SYS_getdents64, fd, buffer, sizeof buffer);
+    if (n <= 0) break;
+    for (long i = 0; i < n;) {
+      const struct directory_entry *entry = (const void *)(buffer + i);
+      i += entry->length;
+      consider(directory, entry->name);
+    }
+  }
+  close(fd);
+}
+
 static int open_socket(ul_os_listen *at) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   char               bytes[sizeof address.sun_path + 32];
   ul_text            path = ul_text_init(bytes, sizeof bytes);
   if (!directory_of(&path)) return -1;
+  sweep(bytes);
   ul_text_add(&path, "/");
   ul_text_add_u64(&path, ul_os_pid());
   if (path.length >= sizeof address.sun_path) return -1;

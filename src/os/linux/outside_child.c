@@ -43,12 +43,25 @@ void ul_signals_close(ul_signals *signals) {
   sigprocmask(SIG_SETMASK, &signals->before, NULL);
 }
 
+void ul_signals_watch(ul_signals *signals, const int *fds, size_t count) {
+  signals->watched_count = 0;
+  for (size_t i = 0; i < count && signals->watched_count < UL_SIGNALS_WATCHED; i++) {
+    if (fds[i] >= 0) signals->watched[signals->watched_count++] = fds[i];
+  }
+}
+
 void ul_signals_next(ul_signals *signals, uint64_t timeout_ns, ul_signal *ret_signal) {
   struct signalfd_siginfo info;
   struct timespec timeout = {(time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u)};
-  struct pollfd   ready = {.fd = signals->fd, .events = POLLIN};
-  *ret_signal = (ul_signal){0};
-  if (ppoll(&ready, 1, &timeout, NULL) <= 0) return;
+  struct pollfd   ready[1 + UL_SIGNALS_WATCHED] = {{.fd = signals->fd, .events = POLLIN}};
+  for (size_t i = 0; i < signals->watched_count; i++) {
+    ready[1 + i] = (struct pollfd){.fd = signals->watched[i], .events = POLLIN};
+  }
+  *ret_signal = (ul_signal){.ready_fd = -1};
+  if (ppoll(ready, 1 + signals->watched_count, &timeout, NULL) <= 0) return;
+  for (size_t i = 0; i < signals->watched_count; i++) {
+    if (ready[1 + i].revents) ret_signal->ready_fd = signals->watched[i];
+  }
   if (read(signals->fd, &info, sizeof info) != (ssize_t)sizeof info) return;
   ret_signal->number = (int)info.ssi_signo;
   ret_signal->from_terminal = info.ssi_code > 0; /* SI_KERNEL; a process's are 0 or negative */
@@ -61,6 +74,10 @@ void ul_signals_stop_here(void) {
 /* In the child: undo what ul_signals_open did, then become the program. Only system calls here. */
 static void become(const ul_child_order *order, int parent, int report) {
   const ul_signals *signals = order->signals;
+  /* Nothing of the program's is to count elsewhere, so before anything of it is there. */
+  int group = order->join ? open(order->join, O_WRONLY | O_CLOEXEC) : -1;
+  if (group >= 0 && write(group, "0", 1) < 0)
+    group = -1; /* it is not enclosed: seen from outside */
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != parent) _exit(127); /* ended before the line above */
   sigaction(SIGCHLD, &signals->child_before, NULL);

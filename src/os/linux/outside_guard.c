@@ -40,6 +40,7 @@ struct ul_guard_page {
   uint32_t count;
   int      pids[UL_GUARD_KEPT_MAX];
   uint64_t starts[UL_GUARD_KEPT_MAX];
+  char     group[512]; /* of the enclosure */
 };
 
 /* Rounds take a few milliseconds; a fork bomb is given up on after some seconds. */
@@ -145,7 +146,12 @@ static void stand_guard(ul_guard *guard, int pipe) {
     ssize_t n = read(0, &byte, 1);
     if (n == 0 || (n < 0 && errno != EINTR)) break;
   }
-  if (!guard->page->dismissed) ul_guard_end_tree(guard);
+  if (!guard->page->dismissed) {
+    ul_guard_end_tree(guard);
+    for (int i = 0; guard->page->group[0] && rmdir(guard->page->group) < 0 && i < 100; i++) {
+      nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL); /* they are still ending */
+    }
+  }
   _exit(0);
 }
 
@@ -180,6 +186,10 @@ void ul_guard_tell(ul_guard *guard, const int *pids, const uint64_t *starts, siz
   memcpy(guard->page->pids, pids, count * sizeof *pids);
   memcpy(guard->page->starts, starts, count * sizeof *starts);
   guard->page->count = (uint32_t)count;
+}
+
+void ul_guard_tell_group(ul_guard *guard, const char *directory) {
+  snprintf(guard->page->group, sizeof guard->page->group, "%s", directory);
 }
 
 void ul_guard_dismiss(ul_guard *guard) {

@@ -11,8 +11,10 @@
  * The victim learns nothing but SIGKILL, so the counts are all there is. In a container the group
  * may not be visible; then the system's count is the hint that is left.
  */
+#include "os/linux/outside_group.h"
 #include "os/process.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,6 +113,42 @@ static void groups_of(const char *groups, char v1[512], char v2[512]) {
     if (lists(controllers + 1, "memory")) group_directory(false, group + 1, v1);
     if (strncmp(line, "0::", 3) == 0) group_directory(true, group + 1, v2);
   }
+}
+
+void ul_group_of(int pid, char ret_v1[512], char ret_v2[512]) {
+  char groups[1024], path[600];
+  read_groups(pid, groups);
+  groups_of(groups, ret_v1, ret_v2);
+  snprintf(path, sizeof path, "%s/cgroup.controllers", ret_v2);
+  if (ret_v2[0]) { /* beside version 1 the second hierarchy may have no controllers at all */
+    char  line[256] = "";
+    FILE *file = fopen(path, "re");
+    if (!file || !fgets(line, sizeof line, file) || !strstr(line, "memory")) ret_v2[0] = 0;
+    if (file) fclose(file);
+  }
+}
+
+uint64_t ul_group_number(const char *group, const char *file, const char *key) {
+  char path[640];
+  snprintf(path, sizeof path, "%s/%s", group, file);
+  return number_in(path, key);
+}
+
+int ul_group_write(const char *group, const char *file, const char *text) {
+  char path[640];
+  int  error = 0;
+  snprintf(path, sizeof path, "%s/%s", group, file);
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  if (write(fd, text, strlen(text)) < 0) error = -errno;
+  close(fd);
+  return error;
+}
+
+int ul_group_write_number(const char *group, const char *file, uint64_t number) {
+  char text[24];
+  snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+  return ul_group_write(group, file, text);
 }
 
 void ul_oom_watch_init(ul_oom_watch *ret_watch, int pid) {

@@ -41,7 +41,8 @@ static ul_mcentral *central_of(size_t bytes) {
 /* `want` objects into `objects`, all still with their cookies: allocated, not live. */
 static void fetch(ul_mcentral *central, uint32_t want) {
   while (count < want) {
-    uint32_t got = ul_mcentral_fetch(&heap, central, &adopted, objects + count, want - count, false);
+    uint32_t got =
+        ul_mcentral_fetch(&heap, central, &adopted, objects + count, want - count, false);
     assert_true(got > 0);
     count += got;
   }

@@ -32,7 +32,7 @@ static void the_environment_is_kept(void **state) {
                                .preload = UL_PRELOAD_NOT_THIS_RUNTIME};
   static ul_plan    plan;
   (void)state;
-  assert_int_equal(ul_plan_make(&program, arguments, environment, 0, "inner", &plan), 0);
+  assert_int_equal(ul_plan_make(&program, arguments, environment, 0, "inner", NULL, &plan), 0);
   assert_false(plan.preloaded);
   assert_string_equal(plan.path, "/dir/prog");
   assert_string_equal(value_of(&plan, "A"), "1");
@@ -56,7 +56,7 @@ static void text_without_a_first_line_goes_to_the_shell(void **state) {
                                .preload = UL_PRELOAD_SECURE};
   static ul_plan    plan;
   (void)state;
-  assert_int_equal(ul_plan_make(&program, arguments, environment, 0, NULL, &plan), 0);
+  assert_int_equal(ul_plan_make(&program, arguments, environment, 0, NULL, NULL, &plan), 0);
   assert_string_equal(plan.path, "/bin/sh");
   assert_string_equal(plan.arguments[0], "/bin/sh");
   assert_string_equal(plan.arguments[1], "/dir/prog");
@@ -83,13 +83,45 @@ static void each_reason_is_said(void **state) {
     static ul_program program = {.path = "/dir/prog", .runtime = UL_RUNTIME_NATIVE};
     static ul_plan    plan;
     program.preload = rows[i].preload;
-    assert_int_equal(ul_plan_make(&program, arguments, environment, 100u << 20, NULL, &plan), 0);
+    assert_int_equal(ul_plan_make(&program, arguments, environment, 100u << 20, NULL, NULL, &plan),
+                     0);
     if (!plan.preloaded) {
       assert_non_null(strstr(plan.sentence, rows[i].words));
       assert_non_null(strstr(plan.sentence, ", budget 100.0 MiB watched, not enforced"));
     }
     ul_plan_done(&plan);
   }
+}
+
+static void knobs_extend_what_is_there(void **state) {
+  static ul_program program = {
+      .path = "/dir/prog", .runtime = UL_RUNTIME_JVM, .preload = UL_PRELOAD_NOT_THIS_RUNTIME};
+  static ul_knobs knobs = {
+      .rows = {{.join = UL_KNOB_WORDS, .variable = "OPTIONS", .option = "-a", .value = "1"},
+               {.join = UL_KNOB_WORDS, .variable = "OPTIONS", .option = "-b", .value = "=2"},
+               {.join = UL_KNOB_WORDS,
+                .origin = UL_KNOB_KEPT,
+                .variable = "OPTIONS",
+                .option = "-c",
+                .value = "3"},
+               {.join = UL_KNOB_WORDS, .variable = "NEW", .option = "-d", .value = ""},
+               {.join = UL_KNOB_PATHS, .variable = "PATHS", .value = "/ours"},
+               {.join = UL_KNOB_PATHS, .variable = "THERE", .value = "/ours"},
+               {.join = UL_KNOB_WHOLE, .variable = "LIMIT", .value = "10MiB"},
+               {.join = UL_KNOB_WHOLE, .origin = UL_KNOB_KEPT, .variable = "", .value = "x"}},
+      .count = 8};
+  static char   *before[] = {"OPTIONS=-c3 -x", "PATHS=/a:/b", "THERE=/a:/ours", "LIMIT=1M", NULL};
+  static ul_plan plan;
+  (void)state;
+  assert_int_equal(ul_plan_make(&program, arguments, before, 100u << 20, NULL, &knobs, &plan), 0);
+  assert_string_equal(value_of(&plan, "OPTIONS"), "-a1 -b=2 -c3 -x"); /* the user's win: last */
+  assert_string_equal(value_of(&plan, "NEW"), "-d");
+  assert_string_equal(value_of(&plan, "PATHS"), "/ours:/a:/b");
+  assert_string_equal(value_of(&plan, "THERE"), "/a:/ours"); /* a run inside a run */
+  assert_string_equal(value_of(&plan, "LIMIT"), "10MiB");
+  assert_null(value_of(&plan, ""));
+  assert_string_equal(plan.sentence, "prog: JVM; told its budget of 100.0 MiB");
+  ul_plan_done(&plan);
 }
 
 static void the_library_is_looked_for_by_place(void **state) {
@@ -117,6 +149,7 @@ int main(void) {
       cmocka_unit_test(the_environment_is_kept),
       cmocka_unit_test(text_without_a_first_line_goes_to_the_shell),
       cmocka_unit_test(each_reason_is_said),
+      cmocka_unit_test(knobs_extend_what_is_there),
       cmocka_unit_test(the_library_is_looked_for_by_place),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

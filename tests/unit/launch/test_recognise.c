@@ -162,6 +162,59 @@ static void raised_privileges(void **state) {
   free(path);
 }
 
+static void launchers(void **state) {
+  (void)state;
+  assert_int_equal(recognise("sh"), 0);
+  assert_true(program.is_launcher);
+  assert_int_equal(recognise("env"), 0);
+  assert_true(program.is_launcher);
+  assert_int_equal(recognise("cat"), 0);
+  assert_false(program.is_launcher);
+  assert_int_equal(recognise(write_script("catalina.sh", "#!/bin/sh\nexec java\n", 0755)), 0);
+  assert_true(program.is_launcher);
+  assert_int_equal(recognise(write_script("textual", "exec java\n", 0755)), 0);
+  assert_true(program.is_launcher);
+  /* What stands in for Python ends in Python; what merely is written in it does not start others. */
+  assert_int_equal(recognise(write_script("python3.9", "#!/bin/bash\n", 0755)), 0);
+  assert_true(program.is_python_wrapper);
+  assert_false(program.is_launcher);
+}
+
+static void options_of_the_first_line(void **state) {
+  (void)state;
+  assert_int_equal(recognise(write_script("one", "#!/bin/cat -Is\n", 0755)), 0);
+  assert_string_equal(program.interpreter_option, "-Is");
+  assert_int_equal(recognise(write_script("two", "#!/usr/bin/env -S cat -E\n", 0755)), 0);
+  assert_string_equal(program.interpreter_option, "-E");
+  assert_int_equal(recognise(write_script("three", "#!/usr/bin/env cat\n", 0755)), 0);
+  assert_string_equal(program.interpreter_option, "");
+}
+
+static void a_running_program(void **state) {
+  (void)state;
+  assert_int_equal(ul_recognise_running((int)getpid(), &program), 0);
+  assert_non_null(strstr(program.path, "test_recognise"));
+  assert_int_equal(program.runtime, UL_RUNTIME_NATIVE);
+  assert_false(program.is_script);
+  /* A script that has become another program shows as that. */
+  FILE *pipe = popen("echo $$; exec sleep 5", "r");
+  char  line[32], path[64];
+  assert_non_null(pipe);
+  assert_non_null(fgets(line, sizeof line, pipe));
+  int pid = atoi(line);
+  for (int i = 0; i < 500; i++) {
+    assert_int_equal(ul_recognise_running(pid, &program), 0);
+    if (strstr(program.path, "/sleep")) break;
+    usleep(10000);
+  }
+  assert_non_null(strstr(program.path, "/sleep"));
+  assert_false(program.is_launcher);
+  snprintf(path, sizeof path, "kill %d", pid);
+  assert_int_equal(system(path), 0);
+  pclose(pipe);
+  assert_true(ul_recognise_running(pid, &program) < 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(native),
@@ -174,6 +227,9 @@ int main(void) {
       cmocka_unit_test(missing_and_denied),
       cmocka_unit_test(path_goes_on_after_a_denial),
       cmocka_unit_test(raised_privileges),
+      cmocka_unit_test(launchers),
+      cmocka_unit_test(options_of_the_first_line),
+      cmocka_unit_test(a_running_program),
   };
   return cmocka_run_group_tests(tests, make_directory, drop_directory);
 }

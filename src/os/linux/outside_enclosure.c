@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* outside_enclosure.c: os/enclosure.h on Linux, what both versions of cgroups share: names, making,
+ * leftovers, the end. What differs is in outside_enclosure_v1.c and _v2.c.
+ *
+ *     <our own group>/ullage-run-<pid>-<start>
+ *
+ * The name tells whose it is: where that process is gone (number and start together), the group is
+ * a leftover and is taken away, if nobody is in it.
+ */
+#include "os/enclosure.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os/linux/outside_enclosure.h"
+#include "os/linux/outside_group.h"
+#include "os/process.h"
+
+#define NAME        "ullage-run-"
+#define KILL_ROUNDS 200
+
+void ul_enclosure_init(ul_enclosure *ret_enclosure) {
+  *ret_enclosure = (ul_enclosure){0};
+  for (int i = 0; i < UL_ENCLOSURE_FDS; i++) ret_enclosure->fd[i] = -1;
+}
+
+/* Takes away the groups of runs that are gone. Those with processes in them stay: rmdir refuses. */
+static void sweep(const char *parent) {
+  DIR *directory = opendir(parent);
+  if (!directory) return;
+  for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+    unsigned long long start;
+    int                pid;
+    char               path[800];
+    ul_process_usage   usage;
+    if (sscanf(entry->d_name, NAME "%d-%llu", &pid, &start) != 2) continue;
+    if (ul_process_usage_read(pid, &usage) == 0 && usage.start == start) continue;
+    snprintf(path, sizeof path, "%s/%s", parent, entry->d_name);
+    rmdir(path);
+  }
+  closedir(directory);
+}
+
+static int make(ul_enclosure *enclosure, const char *parent) {
+  ul_process_usage self;
+  if (ul_process_usage_read(getpid(), &self) < 0) return -EIO;
+  sweep(parent);
+  int length = snprintf(enclosure->group, sizeof enclosure->group, "%s/" NAME "%d-%llu", parent,
+                        (int)getpid(), (unsigned long long)self.start);
+  if (length >= (int)sizeof enclosure->group) return -ENAMETOOLONG;
+  if (mkdir(enclosure->group, 0755) == 0 || errno == EEXIST) return 0;
+  return -errno;
+}
+
+static void explain(int error, const char *group, char why_not[200]) {
+  switch (-error) {
+  case EACCES:
+  case EPERM:
+    snprintf(why_not, 200,
+             "making a cgroup below %.60s is not permitted; run as root, or in a delegated scope "
+             "(systemd-run --user --scope -p Delegate=yes)",
+             group);
+    return;
+  case EROFS:
+    snprintf(why_not, 200, "%.120s is mounted read-only, as containers do", group);
+    return;
+  case EBUSY:
+    snprintf(why_not, 200,
+             "the cgroup %.100s holds processes itself, so it can have no limited part", group);
+    return;
+  default: snprintf(why_not, 200, "a cgroup below %.100s: %.60s", group, strerror(-error));
+  }
+}
+
+int ul_enclosure_open(uint64_t limit_bytes, ul_enclosure *ret_enclosure, char ret_why_not[200]) {
+  ul_enclosure enclosure;
+  char         v1[512], v2[512];
+  ul_enclosure_init(&enclosure);
+  ul_group_of(getpid(), v1, v2);
+  const char *parent = v1[0] ? v1 : v2;
+  if (!parent[0]) {
+    snprintf(ret_why_not, 200, "no memory cgroup is visible from here");
+    return -UL_E_SYSTEM;
+  }
+  int error = 0;
+  if (!v1[0]) error = ul_enclosure_v2_prepare(v2);
+  if (!error) error = make(&enclosure, parent);
+  if (!error) {
+    enclosure.kind = v1[0] ? UL_ENCLOSURE_CGROUP1 : UL_ENCLOSURE_CGROUP2;
+    enclosure.limit_bytes = limit_bytes;
+    error = v1[0] ? ul_enclosure_v1_arm(&enclosure) : ul_enclosure_v2_arm(&enclosure);
+    if (error) (void)ul_enclosure_close(&enclosure);
+  }
+  if (error) {
+    explain(error, parent, ret_why_not);
+    return -UL_E_SYSTEM;
+  }
+  *ret_enclosure = enclosure;
+  return 0;
+}
+
+void ul_enclosure_join_file(const ul_enclosure *enclosure, char ret_path[600]) {
+  snprintf(ret_path, 600, "%s/cgroup.procs", enclosure->group);
+}
+
+unsigned ul_enclosure_read(ul_enclosure *enclosure, int fd) {
+  for (int i = 0; i < UL_ENCLOSURE_FDS; i++) {
+    if (fd < 0 || enclosure->fd[i] != fd) continue;
+    return enclosure->kind == UL_ENCLOSURE_CGROUP1 ? ul_enclosure_v1_read(enclosure, i)
+                                                   : ul_enclosure_v2_read(enclosure, i);
+  }
+  return 0;
+}
+
+static uint64_t count(const ul_enclosure *enclosure, const char *first, const char *second) {
+  if (enclosure->kind == UL_ENCLOSURE_NONE) return 0;
+  const char *file = enclosure->kind == UL_ENCLOSURE_CGROUP1 ? first : second;
+  uint64_t    bytes = ul_group_number(enclosure->group, file, "");
+  return bytes == UINT64_MAX ? 0 : bytes;
+}
+
+uint64_t ul_enclosure_usage(const ul_enclosure *enclosure) {
+  return count(enclosure, "memory.usage_in_bytes", "memory.current");
+}
+
+uint64_t ul_enclosure_peak(const ul_enclosure *enclosure) {
+  return count(enclosure, "memory.max_usage_in_bytes", "memory.peak");
+}
+
+int ul_enclosure_raise(ul_enclosure *enclosure, uint64_t limit_bytes) {
+  int error = enclosure->kind == UL_ENCLOSURE_CGROUP1
+                  ? ul_enclosure_v1_limit(enclosure, limit_bytes)
+                  : ul_enclosure_v2_limit(enclosure, limit_bytes);
+  if (error) return -UL_E_SYSTEM;
+  enclosure->limit_bytes = limit_bytes;
+  return 0;
+}
+
+/* One round of kills; returns how many processes there were. */
+static size_t kill_all(const ul_enclosure *enclosure) {
+  char   path[600];
+  size_t count = 0;
+  int    pid;
+  ul_enclosure_join_file(enclosure, path);
+  FILE *file = fopen(path, "re");
+  if (!file) return 0;
+  while (fscanf(file, "%d", &pid) == 1) {
+    if (pid == getpid() || pid <= 0) continue; /* 0: of another namespace */
+    kill(pid, SIGKILL);
+    count++;
+  }
+  fclose(file);
+  return count;
+}
+
+void ul_enclosure_kill(ul_enclosure *enclosure) {
+  if (enclosure->kind == UL_ENCLOSURE_NONE) return;
+  if (enclosure->kind == UL_ENCLOSURE_CGROUP2) {
+    (void)ul_group_write(enclosure->group, "cgroup.kill", "1"); /* since 5.14, and all at once */
+    (void)ul_group_write(enclosure->group, "cgroup.freeze", "0");
+  }
+  for (int round = 0; round < KILL_ROUNDS && kill_all(enclosure) > 0; round++) {
+    nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
+  }
+}
+
+bool ul_enclosure_close(ul_enclosure *enclosure) {
+  bool gone = true;
+  for (int i = 0; i < UL_ENCLOSURE_FDS; i++) {
+    if (enclosure->fd[i] >= 0) close(enclosure->fd[i]);
+  }
+  if (enclosure->group[0] && rmdir(enclosure->group) != 0 && errno != ENOENT) {
+    /* Who stays behind must not stand at a wall that nobody watches. */
+    gone = ul_enclosure_raise(enclosure, UINT64_MAX) > 0; /* false, whether it can or not */
+  }
+  ul_enclosure_init(enclosure);
+  return gone;
+}
