@@ -3,39 +3,14 @@
 #include "budget/tree.h"
 
 #include "base/atomic.h"
-#include "base/text.h"
 #include "os/segment.h"
 #include "os/self.h"
 #include "os/usage.h"
 
-/* A decimal and a hexadecimal number with a colon between; nothing else before the end. */
-static bool parse_name(const char *name, int *ret_id, uint64_t *ret_token) {
-  uint64_t id = 0, token = 0;
-  int      digits = 0;
-  for (; *name >= '0' && *name <= '9' && id <= INT32_MAX; name++, digits++) {
-    id = id * 10 + (uint64_t)(*name - '0');
-  }
-  if (digits == 0 || id > INT32_MAX || *name++ != ':') return false;
-  for (digits = 0; digits < 16; name++, digits++) {
-    uint64_t digit;
-    if (*name >= '0' && *name <= '9') {
-      digit = (uint64_t)(*name - '0');
-    } else if (*name >= 'a' && *name <= 'f') {
-      digit = (uint64_t)(*name - 'a' + 10);
-    } else {
-      break;
-    }
-    token = token << 4 | digit;
-  }
-  *ret_id = (int)id;
-  *ret_token = token;
-  return digits > 0 && *name == 0;
-}
-
 int ul_tree_join(ul_tree *tree, const char *name) {
   uint64_t token;
   int      id;
-  if (!parse_name(name, &id, &token)) return -UL_E_NOTFOUND;
+  if (!ul_tree_name_parse(name, &id, &token)) return -UL_E_NOTFOUND;
   ul_tree_page *page = ul_os_segment_attach(id, sizeof *page);
   if (!page) return -UL_E_NOTFOUND;
   if (ul_load_acquire(&page->magic) != UL_TREE_MAGIC || page->token != token) {
@@ -50,23 +25,13 @@ int ul_tree_make(ul_tree *tree, uint64_t budget_bytes, uint64_t token) {
   int           id;
   ul_tree_page *page = ul_os_segment_make(sizeof *page, &id);
   if (!page) return -UL_E_SYSTEM;
-  page->token = token;
-  page->budget_bytes = budget_bytes;
-  page->namespace_id = ul_os_pid_namespace();
-  ul_store_release(&page->magic, UL_TREE_MAGIC);
+  ul_tree_page_init(page, budget_bytes, token, ul_os_pid_namespace());
   *tree = (ul_tree){.page = page, .id = id, .pid = (uint32_t)ul_os_pid()};
   return 0;
 }
 
 void ul_tree_name(const ul_tree *tree, char ret_name[UL_TREE_NAME_MAX]) {
-  ul_text text = ul_text_init(ret_name, UL_TREE_NAME_MAX);
-  char    hex[24];
-  ul_text number = ul_text_init(hex, sizeof hex);
-  ul_text_add(&text, "@");
-  ul_text_add_u64(&text, (uint64_t)tree->id);
-  ul_text_add(&text, ":");
-  ul_text_add_hex(&number, tree->page->token);
-  ul_text_add(&text, hex + 2); /* without 0x */
+  ul_tree_name_write(tree->id, tree->page->token, ret_name);
 }
 
 static uint32_t used_slots(const ul_tree_page *page) {

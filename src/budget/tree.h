@@ -29,7 +29,6 @@ int ul_tree_join(ul_tree *tree, const char *name);
 int ul_tree_make(ul_tree *tree, uint64_t budget_bytes, uint64_t token);
 
 /* "@ID:TOKEN" of a tree, to be put behind the budget. */
-#define UL_TREE_NAME_MAX 40
 void ul_tree_name(const ul_tree *tree, char ret_name[UL_TREE_NAME_MAX]);
 
 /* Says what this process holds, and adds up what all hold. Claims a slot when there is none. */

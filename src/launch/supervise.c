@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "launch/tree.h"
 #include "os/child.h"
 #include "os/self.h"
 
@@ -28,6 +29,7 @@ struct run {
   ul_plan             plan;
   ul_watch            watch;
   ul_enclose          enclose;
+  ul_run_tree         tree;
   int                 pid;
   bool                ended;
   ul_child_end        end;
@@ -228,6 +230,7 @@ static int start(struct run *run, const ul_program *program, ul_fault *fault) {
                    run->guard.mark, order->knobs, &run->plan) < 0) {
     return ul_fault_set(fault, UL_EXIT_OURS, "no memory left to start %s", order->arguments[0]);
   }
+  ul_run_tree_open(&run->tree, &run->plan);
   if (order->on_plan) order->on_plan(&run->plan, order->arg);
   if (order->on_enclose && order->budget_bytes) order->on_enclose(&run->enclose, order->arg);
   char join[600];
@@ -262,6 +265,7 @@ int ul_supervise(const ul_run_order *order, ul_run_result *ret_result, ul_fault 
   clock_gettime(CLOCK_REALTIME, &now);
   ret_result->started_unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
   if (start(&run, &ret_result->program, fault) < 0) {
+    ul_run_tree_close(&run.tree);
     ul_enclose_end(&run.enclose);
     ul_guard_dismiss(&run.guard);
     ul_signals_close(&run.signals);
@@ -278,6 +282,7 @@ int ul_supervise(const ul_run_order *order, ul_run_result *ret_result, ul_fault 
   if (run.told_to_end) end_the_rest(&run);
   fill_memory(&run, ret_result);
   fill_use(&run, ret_result);
+  ul_run_tree_close(&run.tree);
   ul_enclose_end(&run.enclose);
   ret_result->enclose = run.enclose;
   ul_guard_dismiss(&run.guard);

@@ -19,7 +19,7 @@
 #ifndef UL_WIRE_TREE_H
 #define UL_WIRE_TREE_H
 
-#include <stdint.h>
+#include "base/base.h"
 
 #define UL_TREE_MAGIC 0x315445474c4c55ull /* "ULLGET1" as it lies in memory, little endian */
 #define UL_TREE_SLOTS 511
@@ -42,5 +42,14 @@ typedef struct ul_tree_page {
 } ul_tree_page;
 
 _Static_assert(sizeof(ul_tree_slot) == 64, "a slot is a cache line");
+
+/* Makes a page of zeros one of a tree without processes. */
+void ul_tree_page_init(ul_tree_page *page, uint64_t budget_bytes, uint64_t token,
+                       uint64_t namespace_id);
+
+/* "@ID:TOKEN", to be put behind the budget; and "ID:TOKEN" read again. */
+#define UL_TREE_NAME_MAX 40
+void ul_tree_name_write(int id, uint64_t token, char ret_name[UL_TREE_NAME_MAX]);
+bool ul_tree_name_parse(const char *name, int *ret_id, uint64_t *ret_token);
 
 #endif
