@@ -218,14 +218,14 @@ uint64_t ul_budget_tick(ul_budget *budget, uint64_t now_ns) {
     let_go(budget);
     return UINT64_MAX;
   }
-  if (!ul_relief_is_worth(budget)) {
+  if (!ul_relief_is_worth(budget, now_ns)) {
     let_go(budget);
-    return UINT64_MAX; /* the gate wakes us when it grows */
+    return ul_relief_look_again_ns(budget, now_ns); /* the gate wakes us when it grows */
   }
   if (now_ns < relief->due_ns) return relief->due_ns - now_ns;
   ul_relief_pass(budget);
   let_go(budget);
-  return UINT64_MAX;
+  return ul_relief_look_again_ns(budget, ul_os_now_ns());
 }
 
 /* ---- Fork and end ----------------------------------------------------------------------------- */

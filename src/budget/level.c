@@ -3,7 +3,7 @@
 #include "budget/level.h"
 
 #define TIGHT_PCT    85
-#define CRITICAL_PCT 95
+#define CRITICAL_PCT 96
 #define FALL_PCT     2
 #define LEAST_ROOM   ((uint64_t)1 << 20)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* level.h: how near the budget, as pure functions of numbers.
  *
- *     0        85 %      95 %   100 %
+ *     0        85 %      96 %   100 %
  *     |  calm  |  tight  | crit | over          rises at once
  *           <- 2 % ->                           falls 2 % of the budget below where it rose
  *
@@ -11,7 +11,7 @@
  *     over       what ULLAGE_ON_BUDGET says
  *
  * 85 %: a heap that churns has 5 to 12 % free inside (docs/benchmarks.md, fragment): from there on a
- * budget's last part is such free memory, and taking it back is what helps. 95 %: the callbacks need
+ * budget's last part is such free memory, and taking it back is what helps. 96 %: the callbacks need
  * room in which the program can go on while they work. Small budgets leave at least 1 MiB.
  */
 #ifndef UL_BUDGET_LEVEL_H

@@ -2,10 +2,16 @@
 /* relief.c: see relief.h.
  *
  * Giving memory back that the program is about to use again costs it a fault for each page, so
- * relief gives back no more than brings the level down. Where there are callbacks, what they free is
- * not given back at all but left to be used again: then a full cache goes on at its speed, with as
- * many bytes freed as come in. Only what lies free beyond KEEP and is not used although the program
- * grows (it is of other sizes) goes.
+ * relief gives back no more than brings the level down.
+ *
+ * Where there are callbacks, two numbers are kept in hand at the critical level:
+ *
+ *     what is held       not beyond where the level begins: what lies free beyond KEEP goes back
+ *     what lies free     not below half of KEEP: the callbacks are asked for the rest
+ *
+ * so a full cache goes on at its speed: as much is freed as comes in, it is used again and not given
+ * back, and the program does not grow while the callbacks work. For that the agent looks every
+ * POLL_NS as long as something changes.
  */
 #include "budget/relief.h"
 
@@ -28,19 +34,49 @@
 #define STEP_CRITICAL 512
 /* Caches smaller than this stay with their sleeping threads. */
 #define ASLEEP_LEAST_BYTES ((uint64_t)16 << 10)
-/* Free memory that a program with callbacks keeps for the next objects. */
-#define KEEP_SHARE 32
-/* What callbacks are asked for at least: half a percent, doubled as long as that does not hold the
- * program, up to a sixteenth. */
-#define WANT_SHARE   200
+/* Free memory that a program with callbacks keeps for the next objects: a sixty-fourth of the budget,
+ * which lasts a cache that takes in a third of its budget a second for 50 ms. */
+#define KEEP_SHARE 64
+#define KEEP_LEAST ((uint64_t)256 << 10)
+/* What callbacks are asked for is doubled as long as that does not hold the program. */
 #define DOUBLES_MOST 4
+/* How often to look while something changes, and when to stop. */
+#define POLL_NS         (4 * MS)
+#define POLLS_UNCHANGED 25
+/* Beyond the limit it is tried again without growth, more and more seldom where nothing helps. */
+#define AGAIN_NS_MOST (1000 * MS)
 
-bool ul_relief_is_worth(const ul_budget *budget) {
+static uint64_t keep_of(const ul_budget *budget) {
+  return UL_MAX(ul_budget_limit(budget) / KEEP_SHARE, KEEP_LEAST);
+}
+
+static bool has_callbacks(const ul_budget *budget) {
+  return ul_load(&budget->relief.pressures) > 0;
+}
+
+bool ul_relief_is_worth(const ul_budget *budget, uint64_t now_ns) {
   const ul_relief *relief = &budget->relief;
   int              level = (int)ul_load(&budget->level);
   uint64_t         share = level >= UL_LEVEL_CRITICAL ? STEP_CRITICAL : STEP_TIGHT;
   if (level > relief->level) return true;
-  return ul_load(&budget->total_bytes) >= relief->after_bytes + ul_budget_limit(budget) / share;
+  if (ul_load(&budget->total_bytes) >= relief->after_bytes + ul_budget_limit(budget) / share) {
+    return true;
+  }
+  if (level == UL_LEVEL_OVER && now_ns >= relief->again_ns) return true;
+  return level >= UL_LEVEL_CRITICAL && has_callbacks(budget) &&
+         ul_scavenge_reusable(budget->heap) < keep_of(budget) / 2;
+}
+
+uint64_t ul_relief_look_again_ns(ul_budget *budget, uint64_t now_ns) {
+  ul_relief *relief = &budget->relief;
+  int        level = (int)ul_load(&budget->level);
+  uint64_t   next = UINT64_MAX;
+  if (level == UL_LEVEL_OVER && relief->again_ns > now_ns) next = relief->again_ns - now_ns;
+  if (level < UL_LEVEL_CRITICAL || !has_callbacks(budget)) return next;
+  uint64_t seen = ul_scavenge_reusable(budget->heap) ^ ul_load(&budget->total_bytes) << 1;
+  relief->unchanged = seen == relief->seen ? relief->unchanged + 1 : 0;
+  relief->seen = seen;
+  return relief->unchanged < POLLS_UNCHANGED ? POLL_NS : next;
 }
 
 /* What is to go so that the level falls. */
@@ -53,9 +89,8 @@ static uint64_t excess(const ul_budget *budget, int level) {
 /* The same, less what is better kept for the program to use again. */
 static uint64_t to_release(const ul_budget *budget, int level) {
   uint64_t want = excess(budget, level);
-  if (ul_load(&budget->relief.pressures) == 0) return want;
-  uint64_t reusable = ul_scavenge_reusable(budget->heap);
-  uint64_t keep = ul_budget_limit(budget) / KEEP_SHARE;
+  if (!has_callbacks(budget)) return want;
+  uint64_t reusable = ul_scavenge_reusable(budget->heap), keep = keep_of(budget);
   return reusable > keep ? UL_MIN(want, reusable - keep) : 0;
 }
 
@@ -87,10 +122,14 @@ static bool step(ul_budget *budget, enum ul_relief_step which, int level) {
   return ul_budget_count(budget) < level;
 }
 
+/* What is missing: to where the level begins, and to what is kept. */
 static uint64_t wanted(const ul_budget *budget) {
-  uint64_t limit = ul_budget_limit(budget);
-  uint64_t least = UL_MAX(limit / WANT_SHARE, (uint64_t)64 << 10) << budget->relief.doubles;
-  return UL_MIN(UL_MAX(excess(budget, UL_LEVEL_CRITICAL), least), limit);
+  uint64_t limit = ul_budget_limit(budget), total = ul_load(&budget->total_bytes);
+  uint64_t begins = ul_level_begins(limit, UL_LEVEL_CRITICAL), keep = keep_of(budget);
+  uint64_t reusable = ul_scavenge_reusable(budget->heap);
+  uint64_t want = (total > begins ? total - begins : 0) + (keep > reusable ? keep - reusable : 0);
+  want = UL_MAX(want, keep / 4) << budget->relief.doubles;
+  return UL_MIN(want, limit / 4);
 }
 
 /* What they free goes into this thread's cache first, and from there where all can have it. */
@@ -128,23 +167,33 @@ static void take_steps(ul_budget *budget) {
   if (step(budget, UL_RELIEF_CACHES, until)) return;
 }
 
+/* Callbacks, where releasing was not enough; and what they freed beyond what is kept goes. */
+static void take_callbacks(ul_budget *budget, bool grew) {
+  ul_relief *relief = &budget->relief;
+  ul_store(&relief->helps, false);
+  if (ul_load(&budget->level) < UL_LEVEL_CRITICAL || !has_callbacks(budget)) return;
+  relief->doubles = grew ? UL_MIN(relief->doubles + 1, (uint32_t)DOUBLES_MOST) : 0;
+  call_back(budget);
+  (void)step(budget, UL_RELIEF_SPANS, UL_LEVEL_CRITICAL);
+}
+
 void ul_relief_pass(ul_budget *budget) {
   ul_relief *relief = &budget->relief;
-  uint64_t   cpu_ns = ul_os_thread_cpu_ns();
-  bool       rose = (int)ul_load(&budget->level) > relief->level;
+  uint64_t   cpu_ns = ul_os_thread_cpu_ns(), given = ul_load(&budget->heap->returned_bytes);
+  bool       stayed = (int)ul_load(&budget->level) == relief->level;
+  bool       grew = stayed && ul_load(&budget->total_bytes) > relief->after_bytes;
   take_steps(budget);
   cpu_ns = ul_os_thread_cpu_ns() - cpu_ns;
   ul_add(&relief->spent_ns, cpu_ns);
-  ul_store(&relief->helps, false);
-  if (ul_load(&budget->level) >= UL_LEVEL_CRITICAL) {
-    relief->doubles = rose ? 0 : UL_MIN(relief->doubles + 1, (uint32_t)DOUBLES_MOST);
-    call_back(budget);
-    ul_budget_count(budget);
-  }
+  take_callbacks(budget, grew);
+  bool helped = ul_load(&relief->helps) || ul_load(&budget->heap->returned_bytes) > given;
   relief->level = (int)ul_load(&budget->level);
   relief->after_bytes = ul_load(&budget->total_bytes);
   uint64_t least = relief->level >= UL_LEVEL_CRITICAL ? REST_CRITICAL_NS : REST_TIGHT_NS;
-  relief->due_ns = ul_os_now_ns() + UL_MAX(cpu_ns * REST_PER_WORK, least);
+  uint64_t now_ns = ul_os_now_ns();
+  relief->due_ns = now_ns + UL_MAX(cpu_ns * REST_PER_WORK, least);
+  relief->again_wait_ns = helped ? least : UL_MIN(relief->again_wait_ns * 2 + least, AGAIN_NS_MOST);
+  relief->again_ns = now_ns + relief->again_wait_ns;
 }
 
 int ul_relief_register(ul_relief *relief, ul_pressure pressure) {

@@ -41,11 +41,14 @@ typedef struct ul_pressure {
 } ul_pressure;
 
 typedef struct ul_relief {
-  uint64_t due_ns;      /* not before */
-  uint64_t after_bytes; /* total after the last pass */
-  int      level;       /* at the end of the last pass */
-  uint32_t doubles;     /* how often what callbacks are asked for was doubled */
-  bool     helps;       /* atomic: callbacks freed something in the last pass */
+  uint64_t due_ns;                  /* not before */
+  uint64_t after_bytes;             /* total after the last pass */
+  int      level;                   /* at the end of the last pass */
+  uint32_t doubles;                 /* how often what callbacks are asked for was doubled */
+  uint64_t again_ns, again_wait_ns; /* beyond the limit, without growth */
+  uint64_t seen;                    /* what it looked like at the last poll */
+  uint32_t unchanged;               /* polls since it looked different */
+  bool     helps;                   /* atomic: callbacks freed something in the last pass */
 
   uint64_t given_bytes[UL_RELIEF_STEPS]; /* atomic: what steps gave back, and callbacks freed */
   uint64_t spent_ns;                     /* atomic: processor time */
@@ -58,7 +61,10 @@ typedef struct ul_relief {
 } ul_relief;
 
 /* Has anything changed since the last pass that makes another worth it? */
-bool ul_relief_is_worth(const struct ul_budget *budget);
+bool ul_relief_is_worth(const struct ul_budget *budget, uint64_t now_ns);
+
+/* In how many ns to look whether it is, though nobody wakes the agent; UINT64_MAX: not at all. */
+uint64_t ul_relief_look_again_ns(struct ul_budget *budget, uint64_t now_ns);
 
 /* One pass. Context: the agent, no lock held. */
 void ul_relief_pass(struct ul_budget *budget);

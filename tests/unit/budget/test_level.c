@@ -16,8 +16,8 @@ static void levels_begin_where_the_page_says(void **state) {
   assert_int_equal(ul_level_next(UL_LEVEL_CALM, LIMIT, 0), UL_LEVEL_CALM);
   assert_int_equal(ul_level_next(UL_LEVEL_CALM, LIMIT, PCT(85) - 1), UL_LEVEL_CALM);
   assert_int_equal(ul_level_next(UL_LEVEL_CALM, LIMIT, PCT(85)), UL_LEVEL_TIGHT);
-  assert_int_equal(ul_level_next(UL_LEVEL_TIGHT, LIMIT, PCT(95) - 1), UL_LEVEL_TIGHT);
-  assert_int_equal(ul_level_next(UL_LEVEL_CALM, LIMIT, PCT(95)), UL_LEVEL_CRITICAL);
+  assert_int_equal(ul_level_next(UL_LEVEL_TIGHT, LIMIT, PCT(96) - 1), UL_LEVEL_TIGHT);
+  assert_int_equal(ul_level_next(UL_LEVEL_CALM, LIMIT, PCT(96)), UL_LEVEL_CRITICAL);
   assert_int_equal(ul_level_next(UL_LEVEL_CALM, LIMIT, LIMIT), UL_LEVEL_CRITICAL);
   assert_int_equal(ul_level_next(UL_LEVEL_CALM, LIMIT, LIMIT + 1), UL_LEVEL_OVER);
 }
