@@ -37,67 +37,129 @@ static size_t release_stretch(ul_heap *heap, size_t first, size_t count, uint64_
   return (size_t)backed << UL_LEAF_SHIFT;
 }
 
-static size_t release_leaves(ul_heap *heap, const uint32_t *leaves, uint32_t count) {
-  size_t bytes = 0;
-  for (uint32_t i = 0; i < count;) {
-    uint32_t stop = i + 1;
-    while (stop < count && leaves[stop] == leaves[stop - 1] + 1) stop++;
-    bytes += release_stretch(heap, leaves[i], stop - i, stop - i);
-    i = stop;
-  }
-  return bytes;
+/* Idle leaves of several spans of one class, which go together: one system call for up to
+ * UL_OS_STRETCHES stretches costs a third of as many calls. */
+#define BATCH_SPANS  32
+#define BATCH_LEAVES (4 * UL_MSPAN_LEAVES_MAX)
+
+struct batch {
+  ul_mspan     *span[BATCH_SPANS];
+  uint32_t      end[BATCH_SPANS]; /* leaves of this span and of those before */
+  uint32_t      leaves[BATCH_LEAVES];
+  ul_os_stretch stretch[UL_OS_STRETCHES];
+  uint32_t      count; /* spans */
+};
+
+static uint32_t leaves_in(const struct batch *batch) {
+  return batch->count ? batch->end[batch->count - 1] : 0;
 }
 
-/* Releases idle leaves of one span, at most *want of its active ones, and lowers *want by those.
- * Context: locked(central); drops the lock and takes it again. */
-static size_t release_from_span(ul_heap *heap, ul_mcentral *central, ul_mspan *span,
-                                uint64_t *want) {
-  uint32_t leaves[UL_MSPAN_LEAVES_MAX];
+static bool has_room(const struct batch *batch) {
+  return batch->count < BATCH_SPANS && leaves_in(batch) + UL_MSPAN_LEAVES_MAX <= BATCH_LEAVES;
+}
+
+/* Parks idle leaves of one span, at most *want of its active ones, and lowers *want by those.
+ * Context: locked(central). */
+static void add_to_batch(ul_heap *heap, ul_mcentral *central, ul_mspan *span, struct batch *batch,
+                         uint64_t *want) {
+  uint32_t begin = leaves_in(batch);
   uint32_t most = (uint32_t)UL_MIN(*want, (uint64_t)UL_MSPAN_LEAVES_MAX);
   uint32_t before = ul_mspan_free_objects(span);
-  uint32_t count = ul_mspan_park(heap, span, leaves, most);
-  size_t   bytes;
+  uint32_t count = ul_mspan_park(heap, span, batch->leaves + begin, most);
 
   *want -= UL_MIN(*want, count);
   span->changed = *want < heap->os_page_bytes >> UL_LEAF_SHIFT;
   central->free_objects -= before - ul_mspan_free_objects(span);
   span->releasing = 1;
   ul_mcentral_relist(heap, central, span);
-  ul_lock_drop(&central->lock);
-  bytes = count ? release_leaves(heap, leaves, count) : 0;
-  ul_lock_take(&central->lock);
-  if (bytes < (size_t)count << UL_LEAF_SHIFT) { /* refused: memory that is locked stays */
-    uint32_t kept = count - (uint32_t)(bytes >> UL_LEAF_SHIFT);
+  batch->span[batch->count] = span;
+  batch->end[batch->count] = begin + count;
+  batch->count++;
+}
+
+/* Gives the stretches back and marks their leaves. Returns the bytes. */
+static size_t release_stretches(ul_heap *heap, ul_os_stretch *stretches, uint32_t count) {
+  size_t bytes = 0;
+  ul_os_release_many(stretches, count);
+  for (uint32_t i = 0; i < count; i++) {
+    size_t first = ul_leaf_of(heap, (uintptr_t)stretches[i].start);
+    size_t leaves = stretches[i].bytes >> UL_LEAF_SHIFT;
+    for (size_t leaf = first; leaf < first + leaves; leaf++) {
+      ul_store_release(&heap->leaf_state[leaf],
+                       (uint8_t)(stretches[i].done ? UL_LEAF_CLEAN : UL_LEAF_DIRTY));
+    }
+    if (stretches[i].done) bytes += stretches[i].bytes;
+  }
+  ul_sub(&heap->resident_leaves, (uint64_t)(bytes >> UL_LEAF_SHIFT));
+  ul_add(&heap->returned_bytes, (uint64_t)bytes);
+  return bytes;
+}
+
+/* Gives the batch's leaves back. Where the system's page is larger, the leaves of one were parked
+ * together, so stretches are of whole pages. Context: no lock held. */
+static size_t release_batch(ul_heap *heap, struct batch *batch) {
+  uint32_t total = leaves_in(batch), count = 0;
+  size_t   bytes = 0;
+  for (uint32_t i = 0; i < total;) {
+    uint32_t stop = i + 1;
+    while (stop < total && batch->leaves[stop] == batch->leaves[stop - 1] + 1) stop++;
+    batch->stretch[count++] = (ul_os_stretch){
+        .start = (void *)(heap->base + ((uintptr_t)batch->leaves[i] << UL_LEAF_SHIFT)),
+        .bytes = (size_t)(stop - i) << UL_LEAF_SHIFT};
+    if (count == UL_OS_STRETCHES || stop == total) {
+      bytes += release_stretches(heap, batch->stretch, count);
+      count = 0;
+    }
+    i = stop;
+  }
+  return bytes;
+}
+
+/* The spans are listed again; what the system refused (memory that is locked) stays dirty.
+ * Context: locked(central). */
+static void end_batch(ul_heap *heap, ul_mcentral *central, struct batch *batch) {
+  uint32_t at = 0;
+  for (uint32_t i = 0; i < batch->count; i++) {
+    ul_mspan *span = batch->span[i];
+    uint32_t  kept = 0;
+    for (; at < batch->end[i]; at++) kept += heap->leaf_state[batch->leaves[at]] == UL_LEAF_DIRTY;
     span->dirty += kept;
     central->dirty_leaves += kept;
-    span->changed = 0;
+    if (kept) span->changed = 0;
+    span->releasing = 0;
+    ul_mcentral_relist(heap, central, span);
   }
-  span->releasing = 0;
-  ul_mcentral_relist(heap, central, span);
+  batch->count = 0;
+}
+
+/* Drops the central's lock and takes it again. */
+static size_t flush_batch(ul_heap *heap, ul_mcentral *central, struct batch *batch) {
+  if (batch->count == 0) return 0;
+  ul_lock_drop(&central->lock);
+  size_t bytes = release_batch(heap, batch);
+  ul_lock_take(&central->lock);
+  end_batch(heap, central, batch);
   return bytes;
 }
 
-/* Spans that changed stand before those that did not (ul_mcentral_relist). Others may list spans
- * meanwhile, so the number of looks is bounded by what there was. */
-static size_t release_from_list(ul_heap *heap, ul_mcentral *central, ul_link *list,
-                                uint64_t *want) {
-  size_t bytes = 0;
-  for (uint64_t looks = central->spans; looks > 0 && *want > 0; looks--) {
-    if (ul_list_empty(list)) break;
-    ul_mspan *span = UL_CONTAINER_OF(list->next, ul_mspan, link);
-    if (!span->changed) break;
-    bytes += release_from_span(heap, central, span, want);
-  }
-  return bytes;
-}
-
-/* Gives back up to `want` idle leaves of the spans of a class, emptiest spans first. */
+/* Gives back up to `want` idle leaves of the spans of a class, emptiest spans first. Spans that
+ * changed stand before those that did not (ul_mcentral_relist). Others may list spans meanwhile, so
+ * the number of looks is bounded by what there was. Context: locked(central), with pauses. */
 static size_t release_from_central(ul_heap *heap, ul_mcentral *central, uint64_t want) {
-  size_t bytes = 0;
+  struct batch batch;
+  size_t       bytes = 0;
+  batch.count = 0;
   for (int i = 0; i < UL_CENTRAL_LISTS; i++) {
-    bytes += release_from_list(heap, central, &central->lists[i], &want);
+    ul_link *list = &central->lists[i];
+    for (uint64_t looks = central->spans; looks > 0 && want > 0; looks--) {
+      if (!has_room(&batch)) bytes += flush_batch(heap, central, &batch);
+      if (ul_list_empty(list)) break;
+      ul_mspan *span = UL_CONTAINER_OF(list->next, ul_mspan, link);
+      if (!span->changed) break;
+      add_to_batch(heap, central, span, &batch, &want);
+    }
   }
-  return bytes;
+  return bytes + flush_batch(heap, central, &batch);
 }
 
 /* `most` 0: what lay idle since the last look; else so many leaves, whatever they did meanwhile. */
