@@ -40,6 +40,7 @@ report $? "build" $build/run/build.log
 # What qemu-user (7.2) itself cannot do, and which test needs it. Each is a skip with its reason, not
 # silence; a real aarch64 machine runs them with `make check`.
 declare -A beyond_qemu=(
+  [model_drain]="the system sees the stacks of qemu, not those of the program"
   [model_faults]="qemu-user forgets pages after mremap with MREMAP_DONTUNMAP"
   [stress_family]="qemu-user forgets pages after mremap with MREMAP_DONTUNMAP"
   [stress_dlopen]="builds its modules with the native compiler"
