@@ -112,7 +112,7 @@ UL_API int ullage_pressure_register(void (*relieve)(int level, size_t want_bytes
                                     void *arg) {
   if (!relieve) return -1;
   ul_pressure pressure = {.relieve = relieve, .arg = arg};
-  return ul_relief_register(&ul_runtime_self.budget.relief, pressure) == 0 ? 0 : -1;
+  return ul_runtime_pressure_register(pressure) == 0 ? 0 : -1;
 }
 
 UL_API int ullage_pressure_unregister(void (*relieve)(int level, size_t want_bytes, void *arg),

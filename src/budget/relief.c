@@ -45,6 +45,7 @@
 #define POLLS_UNCHANGED 25
 /* Beyond the limit it is tried again without growth, more and more seldom where nothing helps. */
 #define AGAIN_NS_MOST (1000 * MS)
+#define STOP_NS       (1000 * MS)
 
 static uint64_t keep_of(const ul_budget *budget) {
   return UL_MAX(ul_budget_limit(budget) / KEEP_SHARE, KEEP_LEAST);
@@ -228,4 +229,14 @@ int ul_relief_unregister(ul_relief *relief, ul_pressure pressure, uint32_t own_t
     ul_os_wait(&relief->running, 1, UINT64_MAX);
   }
   return found ? 0 : -UL_E_NOTFOUND;
+}
+
+void ul_relief_stop(ul_relief *relief, bool is_agent) {
+  ul_lock_take(&relief->lock);
+  ul_store(&relief->pressures, 0u);
+  ul_lock_drop(&relief->lock);
+  uint64_t until_ns = ul_os_now_ns() + STOP_NS, now_ns;
+  while (!is_agent && ul_load_acquire(&relief->running) && (now_ns = ul_os_now_ns()) < until_ns) {
+    ul_os_wait(&relief->running, 1, until_ns - now_ns);
+  }
 }

@@ -75,4 +75,8 @@ UL_MUST_USE int ul_relief_register(ul_relief *relief, ul_pressure pressure);
 int ul_relief_unregister(ul_relief *relief, ul_pressure pressure, uint32_t own_thread,
                          uint32_t agent_thread);
 
+/* No callback runs after this, so that none looks at what exit handlers have taken apart. Waits for
+ * one that runs, but a second at most: it may want a lock that the caller holds. */
+void ul_relief_stop(ul_relief *relief, bool is_agent);
+
 #endif

@@ -231,6 +231,10 @@ static bool read_live(ul_watched *m, uint64_t *ret_bytes) {
   }
   /* Written all the time: the last number will do. */
   *ret_bytes = error ? m->live_bytes : counters.value[UL_COUNTER_live_bytes];
+  if (!error && counters.count > UL_COUNTER_relief_bytes) {
+    m->level = counters.value[UL_COUNTER_level];
+    m->relief_bytes = counters.value[UL_COUNTER_relief_bytes];
+  }
   return true;
 }
 
@@ -242,7 +246,7 @@ static void look_for_page(ul_watched *m, uint64_t now_ns) {
 }
 
 static void look_at_live(ul_watch *watch, uint64_t now_ns) {
-  uint64_t total = 0, resident = 0;
+  uint64_t total = 0, resident = 0, level = 0, relief = 0;
   bool     any = false;
   for (size_t i = 0; i < watch->count; i++) {
     ul_watched *m = &watch->members[i];
@@ -251,7 +255,11 @@ static void look_at_live(ul_watch *watch, uint64_t now_ns) {
     any = true;
     total += m->live_bytes;
     resident += m->rss_bytes;
+    level = UL_MAX(level, m->level);
+    relief += m->relief_bytes;
   }
+  watch->level_now = level;
+  watch->relief_now_bytes = relief;
   watch->live_now_bytes = total;
   if (!any) return;
   watch->live_seen = true;

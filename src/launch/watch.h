@@ -17,8 +17,8 @@ typedef struct ul_watched {
   ul_process       process;
   ul_process_usage usage; /* at the last reading; .start tells a reused pid from the one we know */
   uint64_t         rss_bytes;
-  uint64_t         live_address; /* 0: not found */
-  uint64_t         live_bytes;
+  uint64_t         live_address;                    /* 0: not found */
+  uint64_t         live_bytes, level, relief_bytes; /* as the library counts them */
   uint64_t         probe_at_ns, probe_wait_ns; /* when to look for the page of counters again */
   bool             is_gone;
 } ul_watched;
@@ -43,6 +43,7 @@ typedef struct ul_watch {
   uint64_t     peak_pss_bytes, pss_looks;
   uint64_t     live_now_bytes, live_bytes, live_resident_bytes; /* now; highest; RSS at that time */
   bool         live_seen;
+  uint64_t     level_now, relief_now_bytes; /* of the library: highest of all members; their sum */
   uint64_t     threads_now, threads_peak, processes_peak;
 } ul_watch;
 

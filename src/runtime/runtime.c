@@ -2,6 +2,7 @@
 /* runtime.c: see runtime.h. */
 #include "runtime/runtime.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -171,6 +172,19 @@ __attribute__((destructor(101))) static void destruct(void) {
   if (runtime->options.STATS) ul_summary_print();
   ul_agent_done(&runtime->agent);
   ul_budget_done(&runtime->budget);
+}
+
+static void stop_callbacks(void) {
+  ul_budget *budget = &ul_runtime_self.budget;
+  ul_relief_stop(&budget->relief, ul_load(&budget->agent) == ul_os_thread_id());
+}
+
+/* Exit handlers run in the opposite order: what the program set up before it registered, such as the
+ * cache itself, is taken apart after ours. */
+int ul_runtime_pressure_register(ul_pressure pressure) {
+  static uint32_t once;
+  if (ul_cas_u32(&once, 0, 1)) (void)atexit(stop_callbacks);
+  return ul_relief_register(&ul_runtime_self.budget.relief, pressure);
 }
 
 static void add_central(ul_mcentral *central, ullage_stats_t *stats) {

@@ -48,4 +48,8 @@ UL_NORETURN void ul_runtime_die(const char *message);
 /* What the process holds, now. Context: takes locks of the heap one by one. */
 void ul_runtime_stats(ullage_stats_t *ret_stats);
 
+/* Registers a pressure callback, and sees to it that none runs when exit handlers that were there
+ * before have begun. 0 or -UL_E_RANGE. */
+UL_MUST_USE int ul_runtime_pressure_register(ul_pressure pressure);
+
 #endif
