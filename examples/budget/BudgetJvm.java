@@ -8,8 +8,8 @@
  * read in turn. Values are of 256 bytes to 4 KiB; two threads replace them for --seconds.
  *
  * Everything is written once, and checked when it is replaced: a byte of the value's number stands
- * at both its ends. Prints one JSON line at its end. An OutOfMemoryError in a worker is said, and the
- * exit code is 3: a program that lost its workers has not survived.
+ * at both its ends. Prints one JSON line at its end. An OutOfMemoryError in a worker is said, and
+ * the exit code is 3: a program that lost its workers has not survived.
  *
  * Threads: each worker owns its share of the values and of the buffers. */
 import java.nio.ByteBuffer;
@@ -143,7 +143,8 @@ public final class BudgetJvm {
       threads.add(thread);
       thread.start();
     }
-    for (long end = filled + seconds * 1_000_000_000L; System.nanoTime() < end && failure == null;) {
+    long end = filled + seconds * 1_000_000_000L;
+    while (System.nanoTime() < end && failure == null) {
       Thread.sleep(50);
     }
     stopping = true;

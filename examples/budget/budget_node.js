@@ -3,10 +3,10 @@
 //
 //     node budget_node.js [--live BYTES] [--seconds N] [--seed N]
 //
-// A map of objects as a service keeps them (an id, a few numbers, a text of 64 to 1024 characters) is
-// filled until V8's live heap has grown by --live bytes (default 200 MiB), as measured after
-// allocating; then objects are replaced at random for --seconds. Nothing lies in Buffers: those are
-// outside of what --max-old-space-size limits.
+// A table of objects as a service keeps them (an id, a number, a text of 64 to 1024 characters) is
+// filled up to --live bytes (default 200 MiB); then objects are replaced at random for --seconds,
+// and the table stays near that size. Nothing lies in Buffers: those are outside of what
+// --max-old-space-size limits.
 //
 // Every object is checked when it is replaced. Prints one JSON line at its end. A heap that is full
 // is V8's to report: it aborts (exit by SIGABRT), and there is no JSON line.
@@ -20,10 +20,9 @@ function option(name, otherwise) {
 
 const liveBytes = option('--live', 200 * 2 ** 20);
 const seconds = option('--seconds', 20);
-let state = BigInt(option('--seed', 1));
 
 // A 32-bit xorshift: Math.random cannot be seeded.
-let word = Number(state & 0xffffffffn) || 1;
+let word = option('--seed', 1) | 0 || 1;
 function draw(limit) {
   word ^= word << 13;
   word ^= word >>> 17;

@@ -3,11 +3,12 @@
  *
  *     phase_cache [--live SIZE] [--seconds N] [--threads N] [--seed N] [--evict random|oldest]
  *
- * --live bytes of objects (default 1,230,000,000), log-normal, whose median changes: 512, 256, 1024,
- * 512 bytes. In each phase objects are replaced, at random or the oldest first, until the whole is turned over once; from
- * time to time a burst, a fiftieth of the whole in short-lived objects of one size, which another
- * thread frees. Then nine tenths are freed, at random, and the cache is filled again. All of it is
- * done once, however long that takes, and repeated until --seconds have passed.
+ * --live bytes of objects (default 1,230,000,000), log-normal, whose median changes: 512, 256,
+ * 1024, 512 bytes. In each phase objects are replaced, at random or the oldest first, until the
+ * whole is turned over once; from time to time there is a burst: a fiftieth of the whole in
+ * short-lived objects of one size, which another thread frees. Then nine tenths are freed, at
+ * random, and the cache is filled again. All of it is done once, however long that takes, and
+ * repeated until --seconds have passed.
  *
  * What a free object leaves behind fits the next one rarely: this is what fragments a heap, most
  * where objects go at random (the default): then no page becomes free as a whole, and a heap that
@@ -83,7 +84,7 @@ static void *must(void *memory) {
   return memory;
 }
 
-/* ---- objects ---------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 /* Only the worker itself takes, so what was free before is free still. */
 static int take(worker *own, uint64_t bytes) {
@@ -133,7 +134,7 @@ static void drop_one(worker *own, int oldest) {
   atomic_fetch_sub(&own->taken, size);
 }
 
-/* ---- bursts ----------------------------------------------------------------------------------- */
+/* ---- bursts ---------------------------------------------------------------------------------- */
 
 static void burst_free(burst *gone) {
   if (!gone) return;
@@ -162,7 +163,7 @@ static void burst_send(worker *own) {
   own->bursts++;
 }
 
-/* ---- phases ----------------------------------------------------------------------------------- */
+/* ---- phases ---------------------------------------------------------------------------------- */
 
 /* A size of the phase; at least one byte stands behind an object's head. */
 static uint32_t draw_size(worker *own, const load_sizes *from) {
@@ -170,7 +171,7 @@ static uint32_t draw_size(worker *own, const load_sizes *from) {
   return size > sizeof(object) ? size : sizeof(object) + 1;
 }
 
-/* Puts in a new object, and takes out old ones, drawn at random, until it fits. Returns its size. */
+/* Puts in a new object, and takes out old ones until it fits. Returns its size. */
 static uint32_t put(worker *own, const load_sizes *from) {
   uint32_t size = draw_size(own, from);
   while (own->count == own->capacity || !take(own, size)) drop_one(own, evict_oldest);
@@ -224,7 +225,7 @@ static void *work(void *arg) {
   return NULL;
 }
 
-/* ---- start and end ---------------------------------------------------------------------------- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 static void options_read(int argc, char **argv) {
   for (int i = 1; i < argc; i += 2) {

@@ -5,9 +5,9 @@
  *
  * Wants --want bytes of entries (default 2G): keys of 16 to 64 bytes, values log-normal around 512
  * bytes and up to 16 KiB, key and value each an object of their own. It never looks at how much it
- * holds and has no limit but --want. It evicts in one place only: relieve(), which Ullage calls when
- * the budget is nearly used up. Without Ullage nobody calls it, and the cache grows to what it
- * wants or until the system kills it.
+ * holds and has no limit but --want. It evicts in one place only: relieve(), which Ullage calls
+ * when the budget is nearly used up. Without Ullage nobody calls it, and the cache grows to what
+ * it wants or until the system kills it.
  *
  * Filled from the most wanted key on until it is full or asked for memory for the first time, then
  * served for --seconds: keys are asked for with a skew (half of the requests go to an eighth of the
@@ -20,8 +20,9 @@
  *
  * Prints a line a second on stderr and one JSON line at the end. SIGTERM and SIGINT end it early.
  *
- * Invariants  live_bytes is the sum of key_bytes + value_bytes over all slots, and what is on its way
- *             in or out; in a shard no empty slot lies between a slot and the place its hash asks for.
+ * Invariants  live_bytes is the sum of key_bytes + value_bytes over all slots, and what is on its
+ *             way in or out; in a shard no empty slot lies between a slot and the place its hash
+ *             asks for.
  * Threads     a shard's slots and hand: its lock. relieve() runs on Ullage's thread and takes one
  *             shard's lock at a time; malloc and free are never called under a lock. */
 #include "load.h"
@@ -81,7 +82,7 @@ static unsigned              threads = 2;
 static pthread_barrier_t     filled;
 static volatile sig_atomic_t interrupted;
 
-/* ---- one shard -------------------------------------------------------------------------------- */
+/* ---- one shard ------------------------------------------------------------------------------- */
 
 static uint32_t home_of(const shard *own, uint32_t hash) {
   return (uint32_t)(((uint64_t)hash * own->capacity) >> 32);
@@ -132,7 +133,7 @@ static unsigned take_victims(shard *from, slot victims[VICTIMS]) {
   return taken;
 }
 
-/* ---- pressure: the only place where this cache evicts ------------------------------------------ */
+/* ---- pressure: the only place where this cache evicts ---------------------------------------- */
 
 static void relieve(int level, size_t wanted, void *arg) {
   static unsigned next_shard; /* one call at a time: needs no lock */
@@ -158,7 +159,7 @@ static void relieve(int level, size_t wanted, void *arg) {
   atomic_fetch_add(&relieve_calls, 1);
 }
 
-/* ---- requests --------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 /* The key with number `id`: always the same bytes and length. Returns its length. */
 static uint32_t key_write(char key[KEY_MAX], uint64_t id, uint64_t hash) {
@@ -253,7 +254,7 @@ static void *serve(void *arg) {
   return NULL;
 }
 
-/* ---- start, watch, end ------------------------------------------------------------------------ */
+/* ---- start, watch, end ----------------------------------------------------------------------- */
 
 typedef struct totals {
   uint64_t ops, hits, gets;
@@ -312,17 +313,19 @@ static uint64_t verify_all(uint64_t *ret_entries) {
 
 static void report(uint64_t fill_ns, uint64_t serve_ns, uint64_t lowest, double mean) {
   totals   sum = totals_now();
-  uint64_t entries, live = verify_all(&entries);
+  uint64_t entries, live = verify_all(&entries), index = 0;
+  for (int i = 0; i < SHARDS; i++) index += shards[i].capacity * sizeof(slot);
   printf("{\"schema\": \"ullage.example.pressure_cache/1\", \"live_bytes\": %" PRIu64
          ", \"live_lowest_bytes\": %" PRIu64 ", \"live_mean_bytes\": %.0f"
          ", \"want_bytes\": %" PRIu64 ", \"budget_bytes\": %" PRIu64 ", \"entries\": %" PRIu64
-         ", \"ops\": %" PRIu64 ", \"ops_per_s\": %.0f, \"hit_rate\": %.4f"
+         ", \"index_bytes\": %" PRIu64 ", \"ops\": %" PRIu64
+         ", \"ops_per_s\": %.0f, \"hit_rate\": %.4f"
          ", \"evictions\": %" PRIu64 ", \"relieve_calls\": %" PRIu64
          ", \"relieved_bytes\": %" PRIu64 ", \"not_kept\": %" PRIu64 ", \"fill_ns\": %" PRIu64
          ", \"serve_ns\": %" PRIu64 ", \"threads\": %u, \"seed\": %" PRIu64
          ", \"peak_rss_bytes\": %" PRIu64 "}\n",
          live, lowest, mean, want_bytes, ullage_budget_get ? ullage_budget_get() : 0, entries,
-         sum.ops, serve_ns ? (double)sum.ops * 1e9 / (double)serve_ns : 0,
+         index, sum.ops, serve_ns ? (double)sum.ops * 1e9 / (double)serve_ns : 0,
          sum.gets ? (double)sum.hits / (double)sum.gets : 0, atomic_load(&evictions),
          atomic_load(&relieve_calls), atomic_load(&relieved_bytes), atomic_load(&refused), fill_ns,
          serve_ns, threads, seed, load_peak_rss_bytes());

@@ -16,6 +16,24 @@ static void say_bytes(const char *label, uint64_t bytes, const char *rest) {
   ul_say(line);
 }
 
+/* What each step of relief gave. */
+static void say_relief(void) {
+  static const char *const names[UL_RELIEF_STEPS] = {"page runs ", ", spans ", ", sleeping caches ",
+                                                     ", all caches ", ", freed by callbacks "};
+  const ul_relief         *relief = &ul_runtime_self.budget.relief;
+  char                     line[320];
+  ul_text                  text = ul_text_init(line, sizeof line);
+  ul_text_add(&text, "  relief     ");
+  for (int i = 0; i < UL_RELIEF_STEPS; i++) {
+    ul_text_add(&text, names[i]);
+    ul_text_add_mib(&text, ul_load(&relief->given_bytes[i]));
+  }
+  ul_text_add(&text, "; ");
+  ul_text_add_u64(&text, ul_load(&relief->spent_ns) / 1000000);
+  ul_text_add(&text, " ms of processor");
+  ul_say(line);
+}
+
 void ul_summary_print(void) {
   ullage_stats_t stats;
   char           line[160];
@@ -37,5 +55,6 @@ void ul_summary_print(void) {
   if (stats.budget_bytes) {
     say_bytes("  budget     ", stats.budget_bytes,
               stats.peak_bytes > stats.budget_bytes ? "   exceeded" : "   kept");
+    say_relief();
   }
 }
