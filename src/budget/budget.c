@@ -58,6 +58,7 @@ static int count_locked(ul_budget *budget) {
   ul_store(&budget->total_bytes, total);
   ul_store(&budget->members, members);
   ul_store(&budget->level, (uint32_t)level);
+  ul_mcache_set_thrifty(heap, level >= UL_LEVEL_TIGHT);
   uint64_t gate = UINT64_MAX;
   if (limit > 0) {
     gate =

@@ -132,19 +132,52 @@ static void leave(ul_mcache *cache) {
   ul_store(&cache->busy, cache->busy - 1);
 }
 
+void ul_mcache_set_thrifty(ul_heap *heap, bool thrifty) {
+  ul_store(&heap->caches.thrifty, thrifty);
+}
+
+/* Sends what is leaving to its spans. Until it is gone it is not here: see put. */
+static void send_off(ul_heap *heap, ul_mcentral *central, ul_bin_cold *cold) {
+  uint32_t count = cold->leaving;
+  cold->leaving = 0;
+  ul_compiler_fence();
+  if (count) ul_mcentral_return(heap, central, cold->out, count, false);
+}
+
+/* The bin takes nothing back any more; what it holds goes. False: no memory for that. */
+static bool become_thrifty(ul_heap *heap, ul_mcentral *central, ul_bin *bin, ul_bin_cold *cold) {
+  if (!cold->out) cold->out = ul_meta_alloc(&heap->meta, UL_OUT_OBJECTS * sizeof *cold->out);
+  if (!cold->out) return false;
+  uint32_t count = bin->count;
+  bin->count = 0;
+  ul_compiler_fence();
+  cold->capacity = bin->capacity;
+  bin->capacity = 0;
+  if (count) ul_mcentral_return(heap, central, bin->slots, count, false);
+  return true;
+}
+
+static void become_generous(ul_heap *heap, ul_mcentral *central, ul_bin *bin, ul_bin_cold *cold) {
+  send_off(heap, central, cold);
+  bin->capacity = cold->capacity;
+  cold->capacity = 0;
+}
+
 static void *refill(ul_heap *heap, ul_mcache *cache, unsigned size_class, bool asked) {
   ul_mcentral *central = ul_mcentral_of(heap, size_class);
   ul_bin      *bin = &cache->bin[size_class];
   void        *object = NULL;
 
-  if (ul_mcache_is_real(cache)) grow_bin(heap, cache, central);
-  if (bin->capacity == 0) {
+  ul_bin_cold *own = &cache->cold[size_class];
+  if (own->capacity && !ul_load(&heap->caches.thrifty)) become_generous(heap, central, bin, own);
+  if (ul_mcache_is_real(cache) && !own->capacity) grow_bin(heap, cache, central);
+  if (bin->capacity == 0 && own->capacity == 0) {
     ul_mspan *adopted = NULL;
     if (ul_mcentral_fetch(heap, central, &adopted, &object, 1, asked) == 0) return NULL;
     if (adopted) ul_mcentral_unadopt(heap, central, adopted);
   } else {
-    uint32_t     want = UL_MAX(bin->capacity / 2, 1u);
     ul_bin_cold *cold = &cache->cold[size_class];
+    uint32_t     want = UL_MAX((bin->capacity + cold->capacity) / 2, 1u);
     uint32_t     got = ul_mcentral_fetch(heap, central, &cold->adopted, bin->slots, want, asked);
     if (got == 0) return NULL;
     object = bin->slots[0];
@@ -180,9 +213,19 @@ static void put(ul_heap *heap, ul_mcache *cache, unsigned size_class, void *obje
   ul_bin      *bin = &cache->bin[size_class];
 
   *(uint64_t *)object = ul_cookie(heap, object);
-  if (ul_mcache_is_real(cache)) grow_bin(heap, cache, central);
+  if (ul_mcache_is_real(cache) && !cache->cold[size_class].capacity) grow_bin(heap, cache, central);
+  ul_bin_cold *cold = &cache->cold[size_class];
+  if (ul_load(&heap->caches.thrifty) && bin->capacity) {
+    (void)become_thrifty(heap, central, bin, cold);
+  }
+  if (cold->capacity) {
+    cold->out[cold->leaving] = object;
+    ul_compiler_fence();
+    if (++cold->leaving == UL_OUT_OBJECTS) send_off(heap, central, cold);
+    return;
+  }
   if (bin->capacity == 0) {
-    ul_mcentral_return(heap, central, &object, 1);
+    ul_mcentral_return(heap, central, &object, 1, true);
     return;
   }
   if (bin->count >= bin->capacity) {
@@ -191,7 +234,7 @@ static void put(ul_heap *heap, ul_mcache *cache, unsigned size_class, void *obje
     uint32_t count = bin->count, spill = UL_MAX(count / 2, 1u);
     bin->count = 0;
     ul_compiler_fence();
-    ul_mcentral_return(heap, central, bin->slots, spill);
+    ul_mcentral_return(heap, central, bin->slots, spill, true);
     memmove(bin->slots, bin->slots + spill, (count - spill) * sizeof *bin->slots);
     ul_compiler_fence();
     bin->count = count - spill;
@@ -215,10 +258,12 @@ static void drop_bin(ul_heap *heap, ul_mcache *cache, unsigned size_class) {
   uint32_t count = bin->count;
   bin->count = 0; /* see ul_mcache_put_slow */
   ul_compiler_fence();
-  if (count) ul_mcentral_return(heap, &heap->central[size_class], bin->slots, count);
+  if (count) ul_mcentral_return(heap, &heap->central[size_class], bin->slots, count, true);
+  send_off(heap, &heap->central[size_class], cold);
   if (cold->adopted) ul_mcentral_unadopt(heap, &heap->central[size_class], cold->adopted);
   ul_meta_free(&heap->meta, bin->slots, cold->slots_room * sizeof *bin->slots);
-  cache->capacity_bytes -= (uint64_t)bin->capacity * bin->object_bytes;
+  if (cold->out) ul_meta_free(&heap->meta, cold->out, UL_OUT_OBJECTS * sizeof *cold->out);
+  cache->capacity_bytes -= (uint64_t)(bin->capacity + cold->capacity) * bin->object_bytes;
   *bin = (ul_bin){0};
   *cold = (ul_bin_cold){0};
 }
@@ -251,6 +296,16 @@ void ul_mcache_destroy(ul_heap *heap) {
   ul_lock_drop(&table->lock);
 }
 
+/* Of what was leaving, only what carries its cookie is free. */
+static void keep_free(ul_heap *heap, ul_bin_cold *cold) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < cold->leaving; i++) {
+    void *object = cold->out[i];
+    if (*(uint64_t *)object == ul_cookie(heap, object)) cold->out[kept++] = object;
+  }
+  cold->leaving = kept;
+}
+
 void ul_mcache_adopt_orphans(ul_heap *heap) {
   ul_mcache_table *table = &heap->caches;
   for (;;) {
@@ -271,6 +326,7 @@ void ul_mcache_adopt_orphans(ul_heap *heap) {
         if (*(uint64_t *)object == ul_cookie(heap, object)) bin->slots[kept++] = object;
       }
       bin->count = kept;
+      keep_free(heap, &cache->cold[c]);
       drop_bin(heap, cache, c);
     }
     cache->capacity_bytes = 0;
@@ -284,8 +340,9 @@ void ul_mcache_adopt_orphans(ul_heap *heap) {
 UL_NO_TSAN uint64_t ul_mcache_bytes(const ul_mcache *cache, uint64_t *ret_objects) {
   uint64_t bytes = 0, objects = 0;
   for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) {
-    bytes += (uint64_t)cache->bin[c].count * cache->bin[c].object_bytes;
-    objects += cache->bin[c].count;
+    uint64_t count = cache->bin[c].count + cache->cold[c].leaving;
+    bytes += count * cache->bin[c].object_bytes;
+    objects += count;
   }
   *ret_objects = objects;
   return bytes;
@@ -306,7 +363,8 @@ uint64_t ul_mcache_total_bytes(ul_heap *heap, uint64_t *ret_objects) {
 void ul_mcache_check(ul_heap *heap, const ul_mcache *cache) {
   for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) {
     const ul_bin *bin = &cache->bin[c];
-    UL_CHECK(bin->count <= bin->capacity && bin->capacity <= cache->cold[c].slots_room);
+    UL_CHECK(bin->count <= bin->capacity + cache->cold[c].capacity);
+    UL_CHECK(bin->capacity + cache->cold[c].capacity <= cache->cold[c].slots_room);
     for (uint32_t i = 0; i < bin->count; i++) {
       UL_CHECK(*(uint64_t *)bin->slots[i] == ul_cookie(heap, bin->slots[i]));
     }

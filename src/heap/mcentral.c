@@ -225,9 +225,10 @@ void ul_mcentral_drain(ul_heap *heap, ul_mcentral *central, uint32_t count) {
           central->transfer_count * sizeof *central->transfer);
 }
 
-void ul_mcentral_return(ul_heap *heap, ul_mcentral *central, void **objects, uint32_t count) {
+void ul_mcentral_return(ul_heap *heap, ul_mcentral *central, void **objects, uint32_t count,
+                        bool quick) {
   ul_lock_take(&central->lock);
-  if (central->transfer || make_transfer(heap, central)) {
+  if (quick && (central->transfer || make_transfer(heap, central))) {
     uint32_t room = central->transfer_capacity - central->transfer_count;
     if (room < count && central->transfer_count >= count) {
       /* Make room by dropping the oldest: what was freed last is what the cores still hold. */

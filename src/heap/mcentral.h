@@ -62,8 +62,10 @@ ul_mcentral *ul_mcentral_of(ul_heap *heap, unsigned size_class);
 uint32_t ul_mcentral_fetch(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted,
                            void **ret_objects, uint32_t want, bool asked);
 
-/* Takes back objects of this class, which carry their cookies. */
-void ul_mcentral_return(ul_heap *heap, ul_mcentral *central, void **objects, uint32_t count);
+/* Takes back objects of this class, which carry their cookies. `quick`: they may wait in transfer for
+ * whoever wants some next; else they go to their spans. */
+void ul_mcentral_return(ul_heap *heap, ul_mcentral *central, void **objects, uint32_t count,
+                        bool quick);
 
 /* The cache no longer refills from the span. */
 void ul_mcentral_unadopt(ul_heap *heap, ul_mcentral *central, ul_mspan *span);

@@ -72,7 +72,7 @@ void ul_zone_free(ul_heap *heap, ul_mspan *span, void *object) {
     return;
   }
   *(uint64_t *)object = ul_cookie(heap, object);
-  ul_mcentral_return(heap, span->central, &object, 1);
+  ul_mcentral_return(heap, span->central, &object, 1, true);
 }
 
 static void free_spans(ul_heap *heap, ul_mcentral *central, ul_link *list) {

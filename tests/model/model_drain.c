@@ -99,6 +99,9 @@ static void drain_while_they_work(void) {
     pthread_kill(thread[stress_random(&random) % WORKERS], SIGUSR1);
     atomic_fetch_add(&drained, ul_drain_asleep(&ul_runtime_self.heap, 1));
     if (stress_random(&random) % 64 == 0) ul_drain_ask(&ul_runtime_self.heap);
+    if (stress_random(&random) % 256 == 0) {
+      ul_mcache_set_thrifty(&ul_runtime_self.heap, stress_random(&random) % 2 == 0);
+    }
   }
   atomic_store(&stopped, 1);
   for (int i = 0; i < WORKERS; i++) pthread_join(thread[i], NULL);

@@ -20,6 +20,8 @@
 
 #include <ullage/ullage.h>
 
+#include "runtime/runtime.h"
+
 enum { OBJECTS = 3000, MAILBOX = 64, MAX_THREADS = 64 };
 
 static const size_t live_limit_bytes = 48 * MIB; /* for each thread */
@@ -300,6 +302,8 @@ static void step(model *m) {
     ullage_trim();
   else if (pick == 999 && draw(m, 4) == 0)
     check_everything(m);
+  else if (pick == 999) /* as near the budget, and away from it */
+    ul_mcache_set_thrifty(&ul_runtime_self.heap, draw(m, 2) == 0);
 }
 
 static void *run_thread(void *arg) {

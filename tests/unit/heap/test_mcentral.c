@@ -53,7 +53,7 @@ static void give_back(ul_mcentral *central, void **objects, uint32_t count) {
     *(uint64_t *)objects[i] = ul_cookie(&heap, objects[i]);
   }
   held_count -= count;
-  ul_mcentral_return(&heap, central, objects, count);
+  ul_mcentral_return(&heap, central, objects, count, true);
 }
 
 static void drain(ul_mcentral *central) {

@@ -167,7 +167,7 @@ static void visit(const ul_object *object, void *arg) {
   ul_mspan *span = NULL;
   assert_int_equal(ul_mcentral_fetch(&heap, central, &span, &own, 1, false), 1);
   if (span) ul_mcentral_unadopt(&heap, central, span);
-  ul_mcentral_return(&heap, central, &own, 1);
+  ul_mcentral_return(&heap, central, &own, 1, true);
   made_meanwhile = own;
 }
 
@@ -250,7 +250,7 @@ static void test_last_words_when_the_span_is_gone(void **state) {
   ul_mcentral *central = central_of(64);
   (void)state;
   fetch(central, 3);
-  ul_mcentral_return(&heap, central, objects, 3);
+  ul_mcentral_return(&heap, central, objects, 3, true);
   ul_mcentral_unadopt(&heap, central, adopted);
   ul_lock_take(&central->lock);
   ul_mcentral_drain(&heap, central, central->transfer_count);
