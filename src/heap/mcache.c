@@ -74,9 +74,12 @@ static void resize_slots(ul_heap *heap, ul_mcache *cache, unsigned size_class, u
     void **slots = ul_meta_alloc(&heap->meta, room * sizeof *slots);
     if (!slots) return; /* keep what there is */
     if (bin->count) memcpy(slots, bin->slots, bin->count * sizeof *slots);
-    ul_meta_free(&heap->meta, bin->slots, cold->slots_room * sizeof *slots);
+    void   **old = bin->slots;
+    uint32_t old_room = cold->slots_room;
     bin->slots = slots;
     cold->slots_room = room;
+    ul_compiler_fence();
+    ul_meta_free(&heap->meta, old, old_room * sizeof *slots);
   }
   cache->capacity_bytes += (uint64_t)capacity * bin->object_bytes;
   cache->capacity_bytes -= (uint64_t)bin->capacity * bin->object_bytes;
@@ -199,7 +202,8 @@ void *ul_mcache_refill(ul_heap *heap, unsigned size_class) {
   ul_mcache *cache = enter(heap);
   void      *object = refill(heap, cache, size_class, false);
   leave(cache);
-  if (UL_UNLIKELY(!object) && !ul_heap_has_room(heap, 1) && ul_heap_ask(heap, 1)) {
+  /* Room may have come since: then nobody needs to be asked. */
+  if (UL_UNLIKELY(!object) && (ul_heap_has_room(heap, 1) || ul_heap_ask(heap, 1))) {
     cache = enter(heap);
     object = refill(heap, cache, size_class, true);
     leave(cache);
@@ -250,22 +254,22 @@ void ul_mcache_put_slow(ul_heap *heap, unsigned size_class, void *object) {
   leave(cache);
 }
 
-/* Empties a bin into its spans and gives its slots back. */
+/* Empties a bin into its spans and gives its slots back. The bin is blank before anything of it goes
+ * (see put): a child of a fork in between must not give the same away again; it loses it. */
 static void drop_bin(ul_heap *heap, ul_mcache *cache, unsigned size_class) {
-  ul_bin      *bin = &cache->bin[size_class];
-  ul_bin_cold *cold = &cache->cold[size_class];
-  if (bin->object_bytes == 0) return;
-  uint32_t count = bin->count;
-  bin->count = 0; /* see ul_mcache_put_slow */
+  ul_mcentral *central = &heap->central[size_class];
+  ul_bin       bin = cache->bin[size_class];
+  ul_bin_cold  cold = cache->cold[size_class];
+  if (bin.object_bytes == 0) return;
+  cache->bin[size_class] = (ul_bin){0};
+  cache->cold[size_class] = (ul_bin_cold){0};
+  cache->capacity_bytes -= (uint64_t)(bin.capacity + cold.capacity) * bin.object_bytes;
   ul_compiler_fence();
-  if (count) ul_mcentral_return(heap, &heap->central[size_class], bin->slots, count, true);
-  send_off(heap, &heap->central[size_class], cold);
-  if (cold->adopted) ul_mcentral_unadopt(heap, &heap->central[size_class], cold->adopted);
-  ul_meta_free(&heap->meta, bin->slots, cold->slots_room * sizeof *bin->slots);
-  if (cold->out) ul_meta_free(&heap->meta, cold->out, UL_OUT_OBJECTS * sizeof *cold->out);
-  cache->capacity_bytes -= (uint64_t)(bin->capacity + cold->capacity) * bin->object_bytes;
-  *bin = (ul_bin){0};
-  *cold = (ul_bin_cold){0};
+  if (bin.count) ul_mcentral_return(heap, central, bin.slots, bin.count, true);
+  if (cold.leaving) ul_mcentral_return(heap, central, cold.out, cold.leaving, true);
+  if (cold.adopted) ul_mcentral_unadopt(heap, central, cold.adopted);
+  ul_meta_free(&heap->meta, bin.slots, cold.slots_room * sizeof *bin.slots);
+  if (cold.out) ul_meta_free(&heap->meta, cold.out, UL_OUT_OBJECTS * sizeof *cold.out);
 }
 
 void ul_mcache_empty(ul_heap *heap, ul_mcache *cache) {
