@@ -6,7 +6,7 @@ DESTDIR ?=
 JOBS    ?= $(shell nproc)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo check check-programs check-all bench bench-quick install uninstall format clean
+.PHONY: help setup build demo demo-budget soak check check-programs check-vm check-all bench bench-quick install uninstall format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-24s%s\n", $$1, $$2 }'
@@ -24,6 +24,16 @@ demo: ## a cache of 1.23 GB under a budget of 1500M, in C and Go, beside three o
 	@$(MAKE) --no-print-directory build
 	tools/demo.py
 
+demo-budget: ## programs at their budget in C, Go, Java, Node, Python: killed versus kept
+	@tools/setup.sh build demo-budget
+	@$(MAKE) --no-print-directory build
+	tools/demo_budget.py
+
+soak: ## the cache service in Go and C under 1500Mi for MINUTES=30: is memory flat?
+	@tools/setup.sh build
+	@$(MAKE) --no-print-directory build
+	tools/soak.py --minutes $(or $(MINUTES),30)
+
 check: ## gates, release and sanitizer builds, all tests; under 15 minutes on 2 cores
 	@tools/setup.sh build test
 	@tools/check.py
@@ -33,7 +43,12 @@ check-programs: ## redis, PostgreSQL, a JVM, gcc, ffmpeg …: same output with a
 	@$(MAKE) --no-print-directory build
 	tests/preload/run.py
 
-check-all: ## check, and: clang, tsan, invariants, 16 and 64 KiB pages, fuzz corpora, aarch64, programs
+check-vm: ## ullage run with cgroups version 2, in a small machine (qemu)
+	@tools/setup.sh build vm
+	@$(MAKE) --no-print-directory build
+	tools/check_vm.sh
+
+check-all: ## check, and: clang, tsan, invariants, 16 and 64 KiB pages, fuzz corpora, aarch64, vm, programs
 	@tools/setup.sh all
 	@tools/check.py --all
 

@@ -82,6 +82,7 @@ def steps():
     yield build("fuzz", when="all")
     yield ctest("fuzz", when="all", label="-L fuzz")
     yield Step("aarch64", "tools/check_aarch64.sh", count="text", limit_s=3600, when="all")
+    yield Step("vm", "tools/check_vm.sh", count="text", limit_s=900, when="all", needs=release)
     yield Step("programs", "tests/preload/run.py", count="text", limit_s=5400, when="all",
                needs=release)
 

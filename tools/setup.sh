@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # setup.sh: installs from Debian what a group of work needs and what is not there.
 #
-#   tools/setup.sh [--check] GROUP…      groups: build test demo programs bench cross all
+#   tools/setup.sh [--check] GROUP…      groups: build test demo demo-budget programs bench cross vm all
 #
 # What is there is asked of the machine itself (a command in PATH, a pkg-config module, a file), not
 # of the package database: a compiler from elsewhere counts, and a second run finds nothing to do,
@@ -64,6 +64,15 @@ postgresql-contrib      | file:/usr/lib/postgresql/*/bin/pgbench | its load
 memcached               | cmd:memcached                    | a real program, under the library
 ffmpeg                  | cmd:ffmpeg                       | a real program, under the library
 '
+group_demo_budget='
+openjdk-17-jdk-headless | cmd:javac                        | the programs of the budget demo
+nodejs                  | cmd:node                         | the programs of the budget demo
+golang-go               | cmd:go                           | the programs of the budget demo
+'
+group_vm='
+qemu-system-x86         | cmd:qemu-system-x86_64           | the small machine with cgroups version 2
+busybox-static          | cmd:busybox                      | its programs
+'
 group_cross='
 gcc-aarch64-linux-gnu   | cmd:aarch64-linux-gnu-gcc        | the aarch64 build
 g++-aarch64-linux-gnu   | cmd:aarch64-linux-gnu-g++        | the aarch64 build
@@ -111,10 +120,10 @@ for word in "$@"; do
   case $word in
     --check) check_only=1 ;;
     -h | --help) usage ;;
-    build | test | demo | programs | bench | cross) groups+=("$word") ;;
-    all) groups+=(build test bench programs cross) ;;
+    build | test | demo | demo-budget | programs | bench | cross | vm) groups+=("$word") ;;
+    all) groups+=(build test bench programs cross vm) ;;
     *)
-      echo "setup: there is no group '$word'; groups: build test demo programs bench cross all" >&2
+      echo "setup: there is no group '$word'; groups: build test demo demo-budget programs bench cross vm all" >&2
       exit 2
       ;;
   esac
@@ -124,7 +133,7 @@ done
 missing=()
 reasons=
 for group in "${groups[@]}"; do
-  table="group_$group"
+  table="group_${group//-/_}"
   while IFS='|' read -r package probe reason; do
     package=${package// /}
     probe=$(echo $probe)

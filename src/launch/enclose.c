@@ -1,37 +1,59 @@
 /* SPDX-License-Identifier: MIT */
-/* enclose.c: see enclose.h. */
+/* enclose.c: see enclose.h.
+ *
+ * At the wall nothing may be lost and nothing may wait: first the page is written, since afterwards
+ * there is nobody to ask; then the tree goes on or ends. It never stays paused.
+ */
 #include "launch/enclose.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/size_text.h"
+#include "launch/counters.h"
+#include "os/control.h"
 #include "os/self.h"
+#include "wire/control.h"
 
-/* A step of raising: a tenth, so that a program that needs a little more gets a little more. */
-#define RAISE_SHARE 10
-#define RAISE_LEAST ((uint64_t)16 << 20)
+/* A step of raising: a tenth, so that a program that needs a little more gets a little more; twice
+ * the last one where that was used up at once. */
+#define RAISE_SHARE   10
+#define RAISE_LEAST   ((uint64_t)16 << 20)
+#define RAISE_SOON_NS ((uint64_t)200 * 1000 * 1000)
 
-#define PROCESSES_SHOWN 8
-#define MAPPINGS_SHOWN  6
+/* So often in so long it may get away from the wall by itself. */
+#define FREED_MOST 10
+#define FREED_NS   ((uint64_t)1000 * 1000 * 1000)
+
+/* How long one program may take to hear of its new budget, and how many are told at a time: while we
+ * wait, nobody answers the next word from the wall. */
+#define TELL_NS   ((uint64_t)5 * 1000 * 1000)
+#define TELL_MOST 8
 
 void ul_enclose_start(ul_enclose *ret_enclose, bool wanted, uint64_t limit_bytes,
-                      uint64_t max_bytes) {
+                      uint64_t max_bytes, ul_enclosure_announce *announce, void *arg) {
   ul_enclose *enclose = ret_enclose;
   memset(enclose, 0, sizeof *enclose);
   ul_enclosure_init(&enclose->group);
   enclose->limit_bytes = limit_bytes;
   enclose->max_bytes = max_bytes;
   if (!wanted || limit_bytes == 0) return;
-  if (ul_enclosure_open(limit_bytes, &enclose->group, enclose->why_not) < 0) {
+  if (ul_enclosure_open(limit_bytes, announce, arg, &enclose->group, enclose->why_not) < 0) {
     ul_enclosure_init(&enclose->group);
     return;
   }
   enclose->kind = enclose->group.kind;
   snprintf(enclose->path, sizeof enclose->path, "%s", enclose->group.group);
+}
+
+bool ul_enclose_check(ul_enclose *enclose, int pid) {
+  if (enclose->kind == UL_ENCLOSURE_NONE || ul_enclosure_holds(&enclose->group, pid)) return true;
+  (void)ul_enclosure_close(&enclose->group);
+  enclose->kind = UL_ENCLOSURE_NONE;
+  enclose->path[0] = 0;
+  snprintf(enclose->why_not, sizeof enclose->why_not,
+           "the program could not be put into its cgroup, or left it at once");
+  return false;
 }
 
 void ul_enclose_sentence(const ul_enclose *enclose, char ret_text[320]) {
@@ -47,93 +69,83 @@ void ul_enclose_sentence(const ul_enclose *enclose, char ret_text[320]) {
   }
 }
 
-/* ---- What stands in memory at the wall ---------------------------------------------------------- */
+/* ---- The wall --------------------------------------------------------------------------------- */
 
-struct page {
-  char  *text;
-  size_t length;
-};
-
-static void __attribute__((format(printf, 2, 3))) add(struct page *page, const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  int n = vsnprintf(page->text + page->length, UL_WALL_TEXT_MAX - page->length, format, args);
-  va_end(args);
-  if (n > 0) page->length = UL_MIN(page->length + (size_t)n, (size_t)UL_WALL_TEXT_MAX - 1);
-}
-
-static int larger_first(const void *a, const void *b) {
-  const ul_watched *const *first = a, *const *second = b;
-  uint64_t                 x = (*first)->rss_bytes, y = (*second)->rss_bytes;
-  return x < y ? 1 : x > y ? -1 : 0;
-}
-
-static void add_process(struct page *page, const ul_watched *member, uint64_t rss_bytes) {
-  char             name[16], mib[UL_SIZE_TEXT_MAX], part[UL_SIZE_TEXT_MAX];
-  ul_process_parts parts;
-  ul_process_name(member->process.pid, name);
-  add(page, "  %12s  %s (%d)", ul_size_mib(mib, rss_bytes), name, member->process.pid);
-  if (ul_process_parts_read(member->process.pid, &parts) == 0) {
-    add(page, ": %s anonymous", ul_size_mib(part, parts.anonymous_bytes));
-    add(page, ", %s of files", ul_size_mib(part, parts.file_bytes));
-    if (parts.shared_bytes) add(page, ", %s shared", ul_size_mib(part, parts.shared_bytes));
-  }
-  if (member->live_bytes) add(page, "; live heap %s", ul_size_mib(part, member->live_bytes));
-  add(page, "\n");
-}
-
-static void add_mappings(struct page *page, int pid) {
-  ul_process_mapping top[MAPPINGS_SHOWN];
-  char               mib[UL_SIZE_TEXT_MAX];
-  size_t             count = ul_process_largest_mappings(pid, top, MAPPINGS_SHOWN);
-  for (size_t i = 0; i < count && top[i].rss_bytes > 0; i++) {
-    add(page, "  %12s    %s%s\n", ul_size_mib(mib, top[i].rss_bytes),
-        top[i].name[0] ? top[i].name : "anonymous memory", i ? "" : "   (its largest mappings)");
+/* libullage's own limit in these programs moves with the wall, or it would go on relieving for a
+ * limit that is none any more. The other runtimes cannot be told while they run. */
+static void tell_heaps(ul_enclose *enclose, const ul_watch *watch) {
+  unsigned told = 0;
+  enclose->heaps_to_tell = false;
+  for (size_t i = 0; i < watch->count && told < TELL_MOST; i++) {
+    const ul_watched  *member = &watch->members[i];
+    ul_counters        counters;
+    ul_control_place   place;
+    ul_control_reply   reply;
+    ul_control_request request = {
+        .magic = UL_CONTROL_MAGIC, .version = UL_CONTROL_VERSION, .verb = UL_CONTROL_BUDGET};
+    if (!member->live_address ||
+        ul_counters_read(member->process.pid, member->live_address, &counters) < 0) {
+      continue;
+    }
+    uint64_t budget = counters.value[UL_COUNTER_budget_bytes];
+    if (budget == 0) continue;
+    if (enclose->heap_budget_bytes == 0) enclose->heap_budget_bytes = budget;
+    request.value = (uint64_t)((double)enclose->heap_budget_bytes *
+                               ((double)enclose->raised_to_bytes / (double)enclose->limit_bytes));
+    if (budget >= request.value) continue; /* told by another member, or the user's own */
+    (void)ul_control_ask(member->process.pid, &request, sizeof request, &reply, sizeof reply,
+                         TELL_NS, &place);
+    told++;
   }
 }
 
-static void write_down(ul_enclose *enclose, const ul_watch *watch) {
-  struct page        page = {.text = enclose->wall_text};
-  const ul_watched **order = calloc(watch->count + 1, sizeof *order);
-  size_t             count = 0;
-  char               mib[UL_SIZE_TEXT_MAX];
-  enclose->wall_text[0] = 0;
-  for (size_t i = 0; order && i < watch->count; i++) order[count++] = &watch->members[i];
-  if (count > 1) qsort(order, count, sizeof *order, larger_first);
-  add(&page, "At the wall of %s, %zu process%s held:\n",
-      ul_size_mib(mib, enclose->group.limit_bytes), count, count == 1 ? "" : "es");
-  for (size_t i = 0; i < count && i < PROCESSES_SHOWN; i++) {
-    uint64_t rss = order[i]->rss_bytes;
-    if (ul_process_rss(&order[i]->process, &rss) < 0) continue;
-    add_process(&page, order[i], rss);
-  }
-  if (count > PROCESSES_SHOWN) add(&page, "  and %zu more\n", count - PROCESSES_SHOWN);
-  if (count > 0) add_mappings(&page, order[0]->process.pid);
-  free(order);
-}
-
-/* ---- The wall ----------------------------------------------------------------------------------- */
-
-static bool raise(ul_enclose *enclose, ul_mark_sink *sink, void *arg) {
-  uint64_t limit = enclose->group.limit_bytes;
+static bool raise_limit(ul_enclose *enclose, ul_mark_sink *sink, void *arg) {
+  uint64_t limit = enclose->group.limit_bytes, now_ns = ul_os_now_ns();
   if (enclose->max_bytes <= limit) return false;
-  uint64_t next = limit + UL_MAX(limit / RAISE_SHARE, RAISE_LEAST);
-  next = UL_MIN(next, enclose->max_bytes);
+  uint64_t step = UL_MAX(limit / RAISE_SHARE, RAISE_LEAST);
+  if (enclose->raises > 0 && now_ns - enclose->raised_at_ns < RAISE_SOON_NS) {
+    step = UL_MAX(step, 2 * enclose->raise_step_bytes);
+  }
+  uint64_t next = limit + UL_MIN(step, enclose->max_bytes - limit);
   if (ul_enclosure_raise(&enclose->group, next) < 0) return false;
+  enclose->raised_at_ns = now_ns;
+  enclose->raise_step_bytes = step;
   enclose->raised_to_bytes = next;
+  enclose->raises++;
   enclose->told = 0;
+  enclose->heaps_to_tell = true;
   sink(UL_MARK_RAISED, next, "", arg);
   return true;
 }
 
+/* It freed something by itself while we wrote. But not for ever: who comes back at once, again and
+ * again, only crawls. */
+static bool freed_enough(ul_enclose *enclose, uint64_t now_ns) {
+  if (ul_enclosure_stands(&enclose->group)) return false;
+  if (now_ns - enclose->freed_since_ns > FREED_NS) {
+    enclose->freed_since_ns = now_ns;
+    enclose->freed = 0;
+  }
+  return ++enclose->freed <= FREED_MOST;
+}
+
 static bool at_wall(ul_enclose *enclose, const ul_watch *watch, ul_mark_sink *sink, void *arg) {
   uint64_t begin_ns = ul_os_now_ns();
+  bool     goes_on = false;
   enclose->pauses++;
   sink(UL_MARK_PAUSED, enclose->group.limit_bytes, "", arg);
-  write_down(enclose, watch);
-  bool goes_on = raise(enclose, sink, arg);
+  ul_wall_describe(&enclose->group, watch, enclose->wall_text);
+  if (freed_enough(enclose, begin_ns)) {
+    ul_enclosure_resume(&enclose->group);
+    goes_on = true;
+  } else {
+    goes_on = raise_limit(enclose, sink, arg);
+  }
   if (!goes_on) {
     enclose->ended_at_wall = true;
+    if (!ul_wall_save(&enclose->group, watch, enclose->wall_path, sizeof enclose->wall_path)) {
+      enclose->wall_path[0] = 0;
+    }
     sink(UL_MARK_WALL, enclose->group.limit_bytes, enclose->wall_text, arg);
     ul_enclosure_kill(&enclose->group);
   }
@@ -141,22 +153,53 @@ static bool at_wall(ul_enclose *enclose, const ul_watch *watch, ul_mark_sink *si
   return goes_on;
 }
 
+/* ---- Tripwires -------------------------------------------------------------------------------- */
+
 /* A tripwire is told once for each limit: usage goes back and forth over it. */
 static void tell(ul_enclose *enclose, unsigned events, unsigned which, enum ul_mark_kind kind,
-                 ul_mark_sink *sink, void *arg) {
+                 uint64_t bytes, ul_mark_sink *sink, void *arg) {
   if (!(events & which) || (enclose->told & which)) return;
   enclose->told |= which;
-  sink(kind, ul_enclosure_usage(&enclose->group), "", arg);
+  sink(kind, bytes, "", arg);
 }
 
 bool ul_enclose_news(ul_enclose *enclose, int fd, const ul_watch *watch, ul_mark_sink *sink,
                      void *arg) {
   unsigned events = ul_enclosure_read(&enclose->group, fd);
-  tell(enclose, events, UL_ENCLOSED_80, UL_MARK_TRIPWIRE_80, sink, arg);
-  tell(enclose, events, UL_ENCLOSED_90, UL_MARK_TRIPWIRE_90, sink, arg);
-  tell(enclose, events, UL_ENCLOSED_PRESSURE, UL_MARK_PRESSURE, sink, arg);
-  if (!(events & UL_ENCLOSED_WALL) || enclose->ended_at_wall) return true;
+  uint64_t usage = events ? ul_enclosure_usage(&enclose->group) : 0;
+  tell(enclose, events, UL_ENCLOSED_80, UL_MARK_TRIPWIRE_80, usage, sink, arg);
+  tell(enclose, events, UL_ENCLOSED_90, UL_MARK_TRIPWIRE_90, usage, sink, arg);
+  tell(enclose, events, UL_ENCLOSED_PRESSURE, UL_MARK_PRESSURE, usage, sink, arg);
+  if (enclose->ended_at_wall) return true;
+  if (events & UL_ENCLOSED_NEAR) {
+    enclose->was_full = true;
+    (void)raise_limit(enclose, sink, arg);
+  }
+  if (!(events & UL_ENCLOSED_WALL)) return true;
+  enclose->was_full = true;
   return at_wall(enclose, watch, sink, arg);
+}
+
+/* The watch follows the program's group, once a second, to count kills there. */
+static bool has_moved_out(const ul_enclose *enclose, const ul_watch *watch) {
+  const char *group =
+      enclose->kind == UL_ENCLOSURE_CGROUP1 ? watch->oom.group_v1 : watch->oom.group_v2;
+  return group[0] && strncmp(group, enclose->path, strlen(enclose->path)) != 0;
+}
+
+void ul_enclose_sample(ul_enclose *enclose, const ul_watch *watch, ul_mark_sink *sink, void *arg) {
+  uint64_t resident_bytes = watch->figures.now_bytes;
+  unsigned events = 0;
+  if (enclose->heaps_to_tell) tell_heaps(enclose, watch);
+  if (enclose->kind != UL_ENCLOSURE_NONE) {
+    if (has_moved_out(enclose, watch)) enclose->moved_out = true;
+    return;
+  }
+  if (enclose->limit_bytes == 0) return;
+  if (resident_bytes >= enclose->limit_bytes / 100 * 80) events |= UL_ENCLOSED_80;
+  if (resident_bytes >= enclose->limit_bytes / 100 * 90) events |= UL_ENCLOSED_90;
+  tell(enclose, events, UL_ENCLOSED_80, UL_MARK_TRIPWIRE_80, resident_bytes, sink, arg);
+  tell(enclose, events, UL_ENCLOSED_90, UL_MARK_TRIPWIRE_90, resident_bytes, sink, arg);
 }
 
 void ul_enclose_end(ul_enclose *enclose) {

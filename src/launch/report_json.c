@@ -118,10 +118,16 @@ static void add_enclosure(cJSON *root, const ul_run_result *result) {
   add_u64(object, "peak_bytes", enclose->peak_bytes ? enclose->peak_bytes : UL_UNKNOWN);
   add_u64(object, "raised_to_bytes",
           enclose->raised_to_bytes ? enclose->raised_to_bytes : UL_UNKNOWN);
+  add_u64(object, "raises", enclose->raises);
   add_u64(object, "pauses", enclose->pauses);
   add_u64(object, "paused_ns", enclose->paused_ns);
+  cJSON_AddBoolToObject(object, "was_full", enclose->was_full);
+  cJSON_AddBoolToObject(object, "moved_out", enclose->moved_out);
   cJSON_AddBoolToObject(object, "left_behind", enclose->left_behind);
   if (enclose->wall_text[0]) cJSON_AddItemToObject(object, "wall", text_of(enclose->wall_text));
+  if (enclose->wall_path[0]) {
+    cJSON_AddItemToObject(object, "wall_file", text_of(enclose->wall_path));
+  }
 }
 
 static void add_use(cJSON *root, const ul_run_result *result) {

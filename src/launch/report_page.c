@@ -60,6 +60,7 @@ static void write_wall(FILE *out, const ul_run_result *result, const char *name,
   fputs(result->enclose.wall_text, out);
   fprintf(out, "  It needed more than the budget, and nothing more could be reclaimed. Give it a\n"
                "  larger --budget, or let it grow when it must: --max-budget SIZE.\n");
+  if (result->enclose.wall_path[0]) fprintf(out, "  All of it: %s\n", result->enclose.wall_path);
 }
 
 static void write_end(FILE *out, const ul_run_result *result, const char *name) {
@@ -148,6 +149,10 @@ static void budget_note(const ul_run_result *result, char note[128]) {
              100 * (double)spare / (double)budget);
   } else if (result->enclose.ended_at_wall) {
     snprintf(note, 128, "NOT KEPT: it stood at the wall and was ended");
+  } else if (used > budget && result->enclose.raised_to_bytes &&
+             result->exit_reason != UL_EXIT_REASON_OOM_KILL) {
+    snprintf(note, 128, "passed by %s (%.1f %%), as --max-budget allows",
+             ul_size_mib(by, used - budget), 100 * (double)(used - budget) / (double)budget);
   } else if (used > budget) {
     snprintf(note, 128, "EXCEEDED by %s (%.1f %%)%s%s", ul_size_mib(by, used - budget),
              100 * (double)(used - budget) / (double)budget,
@@ -191,12 +196,36 @@ static void write_use(FILE *out, const ul_run_result *result) {
   line(out, "threads", value, note);
 }
 
+/* It failed by itself, in a full group of version 1. What the kernel remembers of its resident peak
+ * tells also where it ended before we had read the word. */
+static bool may_have_failed_at_wall(const ul_run_result *result) {
+  const ul_enclose *enclose = &result->enclose;
+  uint64_t          limit = UL_MAX(enclose->raised_to_bytes, enclose->limit_bytes);
+  bool              was_full =
+      enclose->was_full || (result->peak_rss_bytes != UL_UNKNOWN &&
+                            result->peak_rss_bytes >= limit - ul_enclosure_near_bytes(limit));
+  return enclose->kind == UL_ENCLOSURE_CGROUP1 && was_full && !enclose->ended_at_wall &&
+         !result->told_to_end && enclose->peak_bytes >= limit / 4096 * 4096 &&
+         (result->exit_reason == UL_EXIT_REASON_CODE ||
+          result->exit_reason == UL_EXIT_REASON_SIGNAL);
+}
+
 static void write_notes(FILE *out, const ul_run_result *result) {
   char signal[48], mib[UL_SIZE_TEXT_MAX];
   if (result->enclose.raised_to_bytes) {
     fprintf(out, "  At its wall the budget was raised to %s, in %" PRIu64 " step%s.\n",
-            ul_size_mib(mib, result->enclose.raised_to_bytes), result->enclose.pauses,
-            result->enclose.pauses == 1 ? "" : "s");
+            ul_size_mib(mib, result->enclose.raised_to_bytes), result->enclose.raises,
+            result->enclose.raises == 1 ? "" : "s");
+  }
+  if (may_have_failed_at_wall(result)) {
+    fprintf(out,
+            "  Its cgroup was full, at %s. A program that asks for memory inside a system call is\n"
+            "  not paused there: the call fails, with ENOMEM or EFAULT. That may be why it ended;\n"
+            "  a larger --budget, or --max-budget SIZE, shows it.\n",
+            ul_size_mib(mib, UL_MAX(result->enclose.raised_to_bytes, result->enclose.limit_bytes)));
+  }
+  if (result->enclose.moved_out) {
+    fprintf(out, "  The program left its cgroup; from then on nothing held it to its budget.\n");
   }
   if (result->enclose.left_behind) {
     fprintf(out,

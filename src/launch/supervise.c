@@ -88,25 +88,29 @@ static void brief_guard(struct run *run) {
   run->watch.changed = false;
 }
 
-static void look(struct run *run) {
-  ul_watch_tick(&run->watch, ul_os_now_ns());
-  brief_guard(run);
-  if (run->order->on_look) run->order->on_look(&run->watch, run->order->arg);
-}
-
 static void mark(enum ul_mark_kind kind, uint64_t bytes, const char *text, void *arg) {
   struct run         *run = arg;
   const ul_run_order *order = run->order;
   if (order->on_mark) order->on_mark(kind, ul_os_now_ns() - run->start_ns, bytes, text, order->arg);
 }
 
+static void look(struct run *run) {
+  ul_watch_tick(&run->watch, ul_os_now_ns());
+  brief_guard(run);
+  ul_enclose_sample(&run->enclose, &run->watch, mark, run);
+  if (run->order->on_look) run->order->on_look(&run->watch, run->order->arg);
+}
+
 static void listen_to_group(struct run *run) {
-  ul_signals_watch(&run->signals, run->enclose.group.fd, UL_ENCLOSURE_FDS);
+  ul_signals_watch(&run->signals, run->enclose.group.fd, run->enclose.group.urgent,
+                   UL_ENCLOSURE_FDS);
 }
 
 static void take_news(struct run *run, int fd) {
   ul_watch_refresh(&run->watch);
-  (void)ul_enclose_news(&run->enclose, fd, &run->watch, mark, run);
+  if (!ul_enclose_news(&run->enclose, fd, &run->watch, mark, run) && !run->ended) {
+    ul_child_signal(run->pid, SIGKILL); /* in case it had moved to another group */
+  }
   listen_to_group(run); /* another limit has other descriptors */
 }
 
@@ -133,7 +137,8 @@ static void end_the_rest(struct run *run) {
   }
   while (run->watch.count > 0 && ul_os_now_ns() < until_ns) {
     ul_signals_next(&run->signals, 20 * 1000 * 1000, &signal);
-    if (ends_a_program(signal.number)) break; /* told again: no more patience */
+    if (ends_a_program(signal.number)) break;                  /* told again: no more patience */
+    if (signal.ready_fd >= 0) take_news(run, signal.ready_fd); /* one may need memory to end */
     collect(run);
     ul_watch_refresh(&run->watch);
   }
@@ -144,7 +149,7 @@ static void end_the_rest(struct run *run) {
 
 /* ---- The result ------------------------------------------------------------------------------- */
 
-static void judge_end(const struct run *run, ul_run_result *result) {
+static void judge_end(struct run *run, ul_run_result *result) {
   const ul_child_end *end = &run->end;
   result->exit_code = end->exit_code;
   result->exit_signal = end->signal;
@@ -154,11 +159,14 @@ static void judge_end(const struct run *run, ul_run_result *result) {
   result->exit_reason = end->signal           ? UL_EXIT_REASON_SIGNAL
                         : end->exit_code != 0 ? UL_EXIT_REASON_CODE
                                               : UL_EXIT_REASON_NORMAL;
-  /* We never send SIGKILL to the program while it runs. */
+  /* We send SIGKILL to the program only at its wall. */
   if (end->signal == SIGKILL && (result->oom.group_kills > 0 || result->oom.system_kills > 0)) {
     result->exit_reason = UL_EXIT_REASON_OOM_KILL;
   }
   if (run->enclose.ended_at_wall) result->exit_reason = UL_EXIT_REASON_WALL;
+  if (result->exit_reason == UL_EXIT_REASON_OOM_KILL) {
+    mark(UL_MARK_OOM_KILL, result->oom.limit_bytes, result->oom.group, run);
+  }
 }
 
 static void fill_memory(struct run *run, ul_run_result *result) {
@@ -248,6 +256,10 @@ static int start(struct run *run, const ul_program *program, ul_fault *fault) {
   return 0;
 }
 
+static void tell_guard(const char *directory, void *arg) {
+  ul_guard_tell_group(arg, directory);
+}
+
 int ul_supervise(const ul_run_order *order, ul_run_result *ret_result, ul_fault *fault) {
   static struct run run; /* 80 KiB of figures */
   struct timespec   now;
@@ -260,8 +272,9 @@ int ul_supervise(const ul_run_order *order, ul_run_result *ret_result, ul_fault 
   if (ul_guard_start(&run.guard) < 0) {
     return ul_fault_set(fault, UL_EXIT_OURS, "cannot start the guard process: %s", strerror(errno));
   }
-  ul_enclose_start(&run.enclose, !order->no_enclose, order->budget_bytes, order->max_budget_bytes);
-  ul_guard_tell_group(&run.guard, run.enclose.path);
+  ul_enclose_start(&run.enclose, !order->no_enclose, order->budget_bytes, order->max_budget_bytes,
+                   tell_guard, &run.guard);
+  ul_guard_tell_group(&run.guard, run.enclose.path); /* "" where there is none after all */
   clock_gettime(CLOCK_REALTIME, &now);
   ret_result->started_unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
   if (start(&run, &ret_result->program, fault) < 0) {
@@ -270,6 +283,10 @@ int ul_supervise(const ul_run_order *order, ul_run_result *ret_result, ul_fault 
     ul_guard_dismiss(&run.guard);
     ul_signals_close(&run.signals);
     return -1;
+  }
+  if (!ul_enclose_check(&run.enclose, run.pid) && order->on_enclose) {
+    ul_guard_tell_group(&run.guard, "");
+    order->on_enclose(&run.enclose, order->arg);
   }
   ret_result->preloaded = run.plan.preloaded;
   ul_plan_done(&run.plan);
@@ -292,5 +309,6 @@ int ul_supervise(const ul_run_order *order, ul_run_result *ret_result, ul_fault 
 }
 
 int ul_run_exit_code(const ul_run_result *result) {
+  if (result->exit_reason == UL_EXIT_REASON_WALL) return UL_EXIT_SIGNAL + SIGKILL;
   return result->exit_signal ? UL_EXIT_SIGNAL + result->exit_signal : result->exit_code;
 }

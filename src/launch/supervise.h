@@ -26,9 +26,10 @@ typedef struct ul_run_order {
   bool              no_enclose;       /* do not put it into a group of its own */
   const ul_knobs   *knobs;            /* what its runtime is told; NULL: nothing */
   /* What the caller shows meanwhile; each may be NULL. */
-  void (*on_plan)(const ul_plan *plan, void *arg);          /* before the program starts */
-  void (*on_enclose)(const ul_enclose *enclose, void *arg); /* likewise, where there is a budget */
-  void (*on_look)(const ul_watch *watch, void *arg);        /* after each look */
+  void (*on_plan)(const ul_plan *plan, void *arg); /* before the program starts */
+  /* likewise, where there is a budget; and again when it turns out that the program is not in it */
+  void (*on_enclose)(const ul_enclose *enclose, void *arg);
+  void (*on_look)(const ul_watch *watch, void *arg); /* after each look */
   void (*on_mark)(enum ul_mark_kind kind, uint64_t at_ns, uint64_t bytes, const char *text,
                   void *arg);  /* something happened; `bytes` as it suits the kind */
   void (*on_pause)(void *arg); /* before the terminal is somebody else's */
@@ -69,7 +70,7 @@ typedef struct ul_run_result {
 /* Runs it to its end. 0 with *ret_result, or negative with *fault: the program was not started. */
 UL_MUST_USE int ul_supervise(const ul_run_order *order, ul_run_result *ret_result, ul_fault *fault);
 
-/* What `ullage run` returns for that result: the program's code, or 128 + signal. */
+/* What `ullage run` returns for that result: the program's code, or 128 + signal; 137 at the wall. */
 int ul_run_exit_code(const ul_run_result *result);
 
 #endif

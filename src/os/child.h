@@ -27,6 +27,7 @@
 typedef struct ul_signals {
   int              fd;
   int              watched[UL_SIGNALS_WATCHED]; /* other descriptors whose news end the waiting */
+  bool             urgent[UL_SIGNALS_WATCHED];
   size_t           watched_count;
   sigset_t         before;       /* the mask we were started with; the program gets it back */
   struct sigaction child_before; /* SIGCHLD and SIGPIPE as we were started with */
@@ -43,8 +44,9 @@ typedef struct ul_signal {
 UL_MUST_USE int ul_signals_open(ul_signals *ret_signals);
 void            ul_signals_close(ul_signals *signals);
 
-/* From here on news of these descriptors end the waiting, too; those below 0 are left out. */
-void ul_signals_watch(ul_signals *signals, const int *fds, size_t count);
+/* From here on news of these descriptors, instead of earlier ones, end the waiting, too; those below
+ * 0 are left out. `urgent` ones have news in what poll calls POLLPRI, the others in POLLIN. */
+void ul_signals_watch(ul_signals *signals, const int *fds, const bool *urgent, size_t count);
 
 /* Waits at most `timeout_ns` for a signal or for news. */
 void ul_signals_next(ul_signals *signals, uint64_t timeout_ns, ul_signal *ret_signal);
@@ -70,7 +72,8 @@ UL_MUST_USE int ul_guard_start(ul_guard *ret_guard);
 /* Tells the guard which processes to end. `starts` as in ul_process_usage. */
 void ul_guard_tell(ul_guard *guard, const int *pids, const uint64_t *starts, size_t count);
 
-/* Tells it which enclosure to take away after the tree; "": none. */
+/* Tells it which enclosure the tree is in; "": none. Who is in it belongs to the tree, and it is taken
+ * away after the tree. */
 void ul_guard_tell_group(ul_guard *guard, const char *directory);
 
 /* Ends the guard without harm to anybody, and waits until it is gone. */

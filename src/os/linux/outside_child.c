@@ -43,10 +43,12 @@ void ul_signals_close(ul_signals *signals) {
   sigprocmask(SIG_SETMASK, &signals->before, NULL);
 }
 
-void ul_signals_watch(ul_signals *signals, const int *fds, size_t count) {
+void ul_signals_watch(ul_signals *signals, const int *fds, const bool *urgent, size_t count) {
   signals->watched_count = 0;
   for (size_t i = 0; i < count && signals->watched_count < UL_SIGNALS_WATCHED; i++) {
-    if (fds[i] >= 0) signals->watched[signals->watched_count++] = fds[i];
+    if (fds[i] < 0) continue;
+    signals->urgent[signals->watched_count] = urgent[i];
+    signals->watched[signals->watched_count++] = fds[i];
   }
 }
 
@@ -55,7 +57,8 @@ void ul_signals_next(ul_signals *signals, uint64_t timeout_ns, ul_signal *ret_si
   struct timespec timeout = {(time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u)};
   struct pollfd   ready[1 + UL_SIGNALS_WATCHED] = {{.fd = signals->fd, .events = POLLIN}};
   for (size_t i = 0; i < signals->watched_count; i++) {
-    ready[1 + i] = (struct pollfd){.fd = signals->watched[i], .events = POLLIN};
+    ready[1 + i] =
+        (struct pollfd){.fd = signals->watched[i], .events = signals->urgent[i] ? POLLPRI : POLLIN};
   }
   *ret_signal = (ul_signal){.ready_fd = -1};
   if (ppoll(ready, 1 + signals->watched_count, &timeout, NULL) <= 0) return;
@@ -76,8 +79,8 @@ static void become(const ul_child_order *order, int parent, int report) {
   const ul_signals *signals = order->signals;
   /* Nothing of the program's is to count elsewhere, so before anything of it is there. */
   int group = order->join ? open(order->join, O_WRONLY | O_CLOEXEC) : -1;
-  if (group >= 0 && write(group, "0", 1) < 0)
-    group = -1; /* it is not enclosed: seen from outside */
+  if (group >= 0 && write(group, "0", 1) < 0) {
+  } /* the parent looks whether we are in it */
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != parent) _exit(127); /* ended before the line above */
   sigaction(SIGCHLD, &signals->child_before, NULL);

@@ -6,6 +6,10 @@
  *
  * The name tells whose it is: where that process is gone (number and start together), the group is
  * a leftover and is taken away, if nobody is in it.
+ *
+ * Invariants  A group is never above what limits us already. One that processes stay in has no limit
+ *             and is not frozen. Nothing but groups of that name is ever removed, and what is in them.
+ * Threads     one.
  */
 #include "os/enclosure.h"
 
@@ -25,14 +29,41 @@
 #include "os/process.h"
 
 #define NAME        "ullage-run-"
-#define KILL_ROUNDS 200
+#define KILL_ROUNDS 200 /* of 5 ms: more than a process needs to give back some GB */
+#define DEPTH_MAX   8   /* of groups below ours */
+
+/* What may be charged between a word from the kernel and our answer: it charges in batches of 64
+ * pages for each core, and a thread may be in the middle of a huge page. */
+#define NEAR_SHARE 128
+#define NEAR_LEAST (4 * UL_MIB)
+
+/* Less than this much to take back is nothing: reclaiming it would not last. */
+#define LEFT_SHARE 50
+
+/* So much of mapped files is taken for text that is needed: 1/16, but not more than a JVM has. */
+#define TEXT_SHARE 16
+#define TEXT_MOST  (48 * UL_MIB)
 
 void ul_enclosure_init(ul_enclosure *ret_enclosure) {
   *ret_enclosure = (ul_enclosure){0};
   for (int i = 0; i < UL_ENCLOSURE_FDS; i++) ret_enclosure->fd[i] = -1;
 }
 
-/* Takes away the groups of runs that are gone. Those with processes in them stay: rmdir refuses. */
+/* Removes a group and those below it. What has processes in it stays: rmdir refuses. */
+static bool remove_groups(const char *group, int depth) {
+  char path[800];
+  DIR *directory = depth > 0 ? opendir(group) : NULL;
+  for (struct dirent *entry; directory && (entry = readdir(directory)) != NULL;) {
+    if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
+    if (snprintf(path, sizeof path, "%s/%s", group, entry->d_name) < (int)sizeof path) {
+      (void)remove_groups(path, depth - 1);
+    }
+  }
+  if (directory) closedir(directory);
+  return rmdir(group) == 0 || errno == ENOENT;
+}
+
+/* Takes away the groups of runs that are gone. */
 static void sweep(const char *parent) {
   DIR *directory = opendir(parent);
   if (!directory) return;
@@ -44,18 +75,20 @@ static void sweep(const char *parent) {
     if (sscanf(entry->d_name, NAME "%d-%llu", &pid, &start) != 2) continue;
     if (ul_process_usage_read(pid, &usage) == 0 && usage.start == start) continue;
     snprintf(path, sizeof path, "%s/%s", parent, entry->d_name);
-    rmdir(path);
+    (void)remove_groups(path, DEPTH_MAX);
   }
   closedir(directory);
 }
 
-static int make(ul_enclosure *enclosure, const char *parent) {
+static int make(ul_enclosure *enclosure, const char *parent, ul_enclosure_announce *announce,
+                void *arg) {
   ul_process_usage self;
   if (ul_process_usage_read(getpid(), &self) < 0) return -EIO;
   sweep(parent);
   int length = snprintf(enclosure->group, sizeof enclosure->group, "%s/" NAME "%d-%llu", parent,
                         (int)getpid(), (unsigned long long)self.start);
   if (length >= (int)sizeof enclosure->group) return -ENAMETOOLONG;
+  announce(enclosure->group, arg);
   if (mkdir(enclosure->group, 0755) == 0 || errno == EEXIST) return 0;
   return -errno;
 }
@@ -80,19 +113,20 @@ static void explain(int error, const char *group, char why_not[200]) {
   }
 }
 
-int ul_enclosure_open(uint64_t limit_bytes, ul_enclosure *ret_enclosure, char ret_why_not[200]) {
+int ul_enclosure_open(uint64_t limit_bytes, ul_enclosure_announce *announce, void *arg,
+                      ul_enclosure *ret_enclosure, char ret_why_not[200]) {
   ul_enclosure enclosure;
   char         v1[512], v2[512];
   ul_enclosure_init(&enclosure);
   ul_group_of(getpid(), v1, v2);
-  const char *parent = v1[0] ? v1 : v2;
+  char *parent = v1[0] ? v1 : v2;
   if (!parent[0]) {
     snprintf(ret_why_not, 200, "no memory cgroup is visible from here");
     return -UL_E_SYSTEM;
   }
   int error = 0;
   if (!v1[0]) error = ul_enclosure_v2_prepare(v2);
-  if (!error) error = make(&enclosure, parent);
+  if (!error) error = make(&enclosure, parent, announce, arg);
   if (!error) {
     enclosure.kind = v1[0] ? UL_ENCLOSURE_CGROUP1 : UL_ENCLOSURE_CGROUP2;
     enclosure.limit_bytes = limit_bytes;
@@ -109,6 +143,16 @@ int ul_enclosure_open(uint64_t limit_bytes, ul_enclosure *ret_enclosure, char re
 
 void ul_enclosure_join_file(const ul_enclosure *enclosure, char ret_path[600]) {
   snprintf(ret_path, 600, "%s/cgroup.procs", enclosure->group);
+}
+
+bool ul_enclosure_holds(const ul_enclosure *enclosure, int pid) {
+  char   v1[512], v2[512];
+  size_t length = strlen(enclosure->group);
+  ul_group_of(pid, v1, v2);
+  const char *group = enclosure->kind == UL_ENCLOSURE_CGROUP1 ? v1 : v2;
+  if (!group[0]) return true;
+  return strncmp(group, enclosure->group, length) == 0 &&
+         (group[length] == 0 || group[length] == '/');
 }
 
 unsigned ul_enclosure_read(ul_enclosure *enclosure, int fd) {
@@ -133,6 +177,59 @@ uint64_t ul_enclosure_usage(const ul_enclosure *enclosure) {
 
 uint64_t ul_enclosure_peak(const ul_enclosure *enclosure) {
   return count(enclosure, "memory.max_usage_in_bytes", "memory.peak");
+}
+
+/* What memory.stat tells, by version. */
+enum { ANONYMOUS, CACHE, SHARED, MAPPED, KERNEL, SLAB, STATS };
+static const char *const stats_v1[STATS] = {
+    "total_rss ",         "total_cache ",           "total_shmem ",
+    "total_mapped_file ", "(in a file of its own)", "(not told)"};
+static const char *const stats_v2[STATS] = {"anon ",        "file ",   "shmem ",
+                                            "file_mapped ", "kernel ", "slab_reclaimable "};
+
+static void read_stats(const ul_enclosure *enclosure, uint64_t ret_stats[STATS]) {
+  bool v1 = enclosure->kind == UL_ENCLOSURE_CGROUP1;
+  ul_group_numbers(enclosure->group, "memory.stat", v1 ? stats_v1 : stats_v2, STATS, ret_stats);
+}
+
+int ul_enclosure_parts_read(const ul_enclosure *enclosure, ul_enclosure_parts *ret_parts) {
+  uint64_t stats[STATS];
+  if (enclosure->kind == UL_ENCLOSURE_NONE) return -UL_E_SYSTEM;
+  read_stats(enclosure, stats);
+  if (enclosure->kind == UL_ENCLOSURE_CGROUP1) {
+    uint64_t kernel = ul_group_number(enclosure->group, "memory.kmem.usage_in_bytes", "");
+    stats[KERNEL] = kernel == UINT64_MAX ? 0 : kernel;
+  }
+  *ret_parts = (ul_enclosure_parts){
+      .anonymous_bytes = stats[ANONYMOUS],
+      .file_bytes = stats[CACHE] - UL_MIN(stats[CACHE], stats[SHARED]),
+      .shared_bytes = stats[SHARED],
+      .kernel_bytes = stats[KERNEL], /* version 2: since 5.18 */
+  };
+  return 0;
+}
+
+bool ul_enclosure_is_full(const ul_enclosure *enclosure) {
+  uint64_t stats[STATS], limit = enclosure->limit_bytes;
+  read_stats(enclosure, stats);
+  uint64_t text = UL_MIN(stats[MAPPED], UL_MIN(limit / TEXT_SHARE, TEXT_MOST));
+  uint64_t kept = stats[SHARED] + text;
+  return stats[CACHE] - UL_MIN(stats[CACHE], kept) + stats[SLAB] < limit / LEFT_SHARE;
+}
+
+uint64_t ul_enclosure_near_bytes(uint64_t limit_bytes) {
+  return UL_MIN(UL_MAX(limit_bytes / NEAR_SHARE, NEAR_LEAST), limit_bytes / 16);
+}
+
+bool ul_enclosure_stands(const ul_enclosure *enclosure) {
+  /* Version 2 is frozen whole: nobody in it can free anything. */
+  return enclosure->kind != UL_ENCLOSURE_CGROUP1 ||
+         ul_group_number(enclosure->group, "memory.oom_control", "under_oom ") == 1;
+}
+
+void ul_enclosure_resume(ul_enclosure *enclosure) {
+  if (enclosure->kind != UL_ENCLOSURE_CGROUP2) return;
+  (void)ul_group_write(enclosure->group, "cgroup.freeze", "0");
 }
 
 int ul_enclosure_raise(ul_enclosure *enclosure, uint64_t limit_bytes) {
@@ -177,7 +274,7 @@ bool ul_enclosure_close(ul_enclosure *enclosure) {
   for (int i = 0; i < UL_ENCLOSURE_FDS; i++) {
     if (enclosure->fd[i] >= 0) close(enclosure->fd[i]);
   }
-  if (enclosure->group[0] && rmdir(enclosure->group) != 0 && errno != ENOENT) {
+  if (enclosure->group[0] && !remove_groups(enclosure->group, DEPTH_MAX)) {
     /* Who stays behind must not stand at a wall that nobody watches. */
     gone = ul_enclosure_raise(enclosure, UINT64_MAX) > 0; /* false, whether it can or not */
   }

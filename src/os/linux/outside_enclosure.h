@@ -10,8 +10,11 @@
 int ul_enclosure_v1_arm(ul_enclosure *enclosure);
 int ul_enclosure_v2_arm(ul_enclosure *enclosure);
 
-/* Makes it possible to have limited groups below this one. */
-int ul_enclosure_v2_prepare(const char *parent);
+/* Makes it possible to have limited groups below this one; may choose one above it instead. */
+int ul_enclosure_v2_prepare(char parent[512]);
+
+/* Is there nothing in the group that the kernel could take back without making it crawl? */
+bool ul_enclosure_is_full(const ul_enclosure *enclosure);
 
 int ul_enclosure_v1_limit(ul_enclosure *enclosure, uint64_t limit_bytes);
 int ul_enclosure_v2_limit(ul_enclosure *enclosure, uint64_t limit_bytes);

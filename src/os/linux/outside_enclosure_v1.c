@@ -5,11 +5,17 @@
  *     memory.memsw.limit_in_bytes  the same, with swap: what is swapped out is held all the same
  *     memory.oom_control 1         at the wall a process sleeps instead of being killed, until the
  *                                  limit is raised or somebody kills
- *     cgroup.event_control         "EVENTFD FILE-FD ARGUMENT": a word at 80 and 90 % of usage, at
- *                                  critical pressure, and when somebody stands at the wall
+ *     cgroup.event_control         "EVENTFD FILE-FD ARGUMENT": a word at 80 and 90 % of usage, near
+ *                                  the wall, at critical pressure, and when somebody stands there
+ *
+ * The pause is for page faults. Who needs memory inside a system call at the wall is not paused: the
+ * call fails, with ENOMEM, or EFAULT where it fills a buffer. So there is a word just below, at which
+ * the limit can be raised before anybody stands there.
  *
  * Pressure "low" is page cache coming and going, "medium" is ordinary reclaim; only "critical" says
  * something.
+ *
+ * Source  Kernel documentation, admin-guide/cgroup-v1/memory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,13 +48,22 @@ static int listen_to(ul_enclosure *enclosure, int which, const char *file, const
   return 0;
 }
 
-static int listen_at(ul_enclosure *enclosure, int which, unsigned percent, uint8_t event) {
+static int listen_at(ul_enclosure *enclosure, int which, uint64_t bytes, uint8_t event) {
   char number[24];
   if (enclosure->fd[which] >= 0) close(enclosure->fd[which]); /* of an earlier limit */
   enclosure->fd[which] = -1;
-  snprintf(number, sizeof number, "%llu",
-           (unsigned long long)(enclosure->limit_bytes / 100 * percent));
+  snprintf(number, sizeof number, "%llu", (unsigned long long)bytes);
   return listen_to(enclosure, which, "memory.usage_in_bytes", number, event);
+}
+
+static uint64_t threshold(const ul_enclosure *enclosure, unsigned event) {
+  uint64_t limit = enclosure->limit_bytes;
+  switch (event) {
+  case UL_ENCLOSED_80: return limit / 100 * 80;
+  case UL_ENCLOSED_90: return limit / 100 * 90;
+  case UL_ENCLOSED_NEAR: return limit - ul_enclosure_near_bytes(limit);
+  default: return 0;
+  }
 }
 
 /* The limit with swap may never be below the one without: the order depends on the direction. */
@@ -63,11 +78,13 @@ int ul_enclosure_v1_limit(ul_enclosure *enclosure, uint64_t limit_bytes) {
   int swap = ul_group_write(group, "memory.memsw.limit_in_bytes", text);
   int error = ul_group_write(group, "memory.limit_in_bytes", text);
   if (error) return error;
-  if (swap) (void)ul_group_write(group, "memory.memsw.limit_in_bytes", text);
+  if (swap) swap = ul_group_write(group, "memory.memsw.limit_in_bytes", text);
+  if (swap) (void)ul_group_write(group, "memory.swappiness", "0"); /* swap is not counted here */
   if (limit_bytes != UINT64_MAX) {
     enclosure->limit_bytes = limit_bytes;
-    (void)listen_at(enclosure, 0, 80, UL_ENCLOSED_80);
-    (void)listen_at(enclosure, 1, 90, UL_ENCLOSED_90);
+    (void)listen_at(enclosure, 0, threshold(enclosure, UL_ENCLOSED_80), UL_ENCLOSED_80);
+    (void)listen_at(enclosure, 1, threshold(enclosure, UL_ENCLOSED_90), UL_ENCLOSED_90);
+    (void)listen_at(enclosure, 4, threshold(enclosure, UL_ENCLOSED_NEAR), UL_ENCLOSED_NEAR);
   }
   return 0;
 }
@@ -93,8 +110,7 @@ unsigned ul_enclosure_v1_read(ul_enclosure *enclosure, int which) {
     return 0;
   }
   /* Thresholds are told in both directions. */
-  uint64_t usage = ul_enclosure_usage(enclosure);
-  if (event == UL_ENCLOSED_80 && usage < enclosure->limit_bytes / 100 * 80) return 0;
-  if (event == UL_ENCLOSED_90 && usage < enclosure->limit_bytes / 100 * 90) return 0;
+  if (ul_enclosure_usage(enclosure) < threshold(enclosure, event)) return 0;
+  if (event == UL_ENCLOSED_NEAR && !ul_enclosure_is_full(enclosure)) return 0;
   return event;
 }

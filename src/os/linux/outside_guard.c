@@ -9,9 +9,10 @@
  *     children those whose parent is one of them
  *     marked   those with this run's mark in their environment (ULLAGE_RUN=…): also orphans, also
  *              ones that were started a moment ago
+ *     enclosed those in the run's cgroup, where it has one: nobody gets away
  *
- * Round after round, until a round finds nobody. A process that cleaned its environment, was never
- * seen by the watcher and lost its parent gets away; one that raised its privileges cannot be
+ * Round after round, until a round finds nobody. Without a cgroup a process that cleaned its
+ * environment, was never seen by the watcher and lost its parent gets away; one that raised its privileges cannot be
  * killed by us. The guard is a session of its own: what is sent to our group does not end it.
  *
  * Source  The mark is what Jenkins's process tree killer uses.
@@ -52,6 +53,8 @@ struct hunt {
   int             condemned[4096];
   size_t          condemned_count;
   size_t          alive;
+  int             enclosed[4096]; /* who is in the run's group, read anew each round */
+  size_t          enclosed_count;
 };
 
 static bool is_named(const struct hunt *hunt, int pid, uint64_t start) {
@@ -65,6 +68,28 @@ static bool is_named(const struct hunt *hunt, int pid, uint64_t start) {
 static bool is_condemned(const struct hunt *hunt, int pid) {
   for (size_t i = 0; i < hunt->condemned_count; i++) {
     if (hunt->condemned[i] == pid) return true;
+  }
+  return false;
+}
+
+static void list_enclosed(struct hunt *hunt) {
+  const char *group = hunt->guard->page->group;
+  char        path[600];
+  int         pid;
+  hunt->enclosed_count = 0;
+  if (!group[0]) return;
+  snprintf(path, sizeof path, "%s/cgroup.procs", group);
+  FILE *file = fopen(path, "re");
+  while (file && hunt->enclosed_count < UL_ARRAY_LEN(hunt->enclosed) &&
+         fscanf(file, "%d", &pid) == 1) {
+    hunt->enclosed[hunt->enclosed_count++] = pid;
+  }
+  if (file) fclose(file);
+}
+
+static bool is_enclosed(const struct hunt *hunt, int pid) {
+  for (size_t i = 0; i < hunt->enclosed_count; i++) {
+    if (hunt->enclosed[i] == pid) return true;
   }
   return false;
 }
@@ -106,7 +131,7 @@ static void consider(int pid, void *arg) {
   if (pid == hunt->spared[0] || pid == hunt->spared[1] || pid <= 1) return;
   if (ul_process_usage_read(pid, &usage) < 0 || usage.is_zombie) return;
   if (!is_named(hunt, pid, usage.start) && !is_condemned(hunt, usage.parent) &&
-      !is_marked(hunt, pid)) {
+      !is_enclosed(hunt, pid) && !is_marked(hunt, pid)) {
     return;
   }
   if (!is_condemned(hunt, pid) && hunt->condemned_count < UL_ARRAY_LEN(hunt->condemned)) {
@@ -117,10 +142,11 @@ static void consider(int pid, void *arg) {
 }
 
 void ul_guard_end_tree(ul_guard *guard) {
-  static struct hunt hunt; /* 16 KiB, and the command has one run */
+  static struct hunt hunt; /* 32 KiB, and the command has one run */
   hunt = (struct hunt){.guard = guard, .spared = {getpid(), guard->pid}};
   for (int round = 0; round < ROUNDS_MAX; round++) {
     hunt.alive = 0;
+    list_enclosed(&hunt);
     ul_process_each(consider, &hunt);
     if (hunt.alive == 0) return;
     nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
@@ -148,7 +174,8 @@ static void stand_guard(ul_guard *guard, int pipe) {
   }
   if (!guard->page->dismissed) {
     ul_guard_end_tree(guard);
-    for (int i = 0; guard->page->group[0] && rmdir(guard->page->group) < 0 && i < 100; i++) {
+    const char *group = guard->page->group;
+    for (int i = 0; group[0] && rmdir(group) < 0 && errno == EBUSY && i < 100; i++) {
       nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL); /* they are still ending */
     }
   }

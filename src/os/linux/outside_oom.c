@@ -23,6 +23,8 @@
 
 #define UNKNOWN UINT64_MAX
 
+#define PF_EXITING 0x4u /* linux/sched.h; in /proc/PID/stat since 2.6 */
+
 /* The number after `key` at the start of a line of a file; UNKNOWN when there is none. */
 static uint64_t number_in(const char *path, const char *key) {
   char     line[512];
@@ -100,6 +102,19 @@ static void read_groups(int pid, char ret[1024]) {
   if (fd >= 0) close(fd);
 }
 
+/* Is the process ending? Version 1 then says "/", whichever group it was in. */
+static bool is_ending(int pid) {
+  char     path[64], line[512] = "";
+  unsigned flags;
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  FILE *file = fopen(path, "re");
+  bool  read = file && fgets(line, sizeof line, file);
+  if (file) fclose(file);
+  const char *at = read ? strrchr(line, ')') : NULL;
+  if (!at || sscanf(at, ") %*c %*d %*d %*d %*d %*d %u", &flags) != 1) return true;
+  return flags & PF_EXITING;
+}
+
 static void groups_of(const char *groups, char v1[512], char v2[512]) {
   v1[0] = v2[0] = 0;
   for (const char *at = groups; *at;) {
@@ -118,6 +133,7 @@ static void groups_of(const char *groups, char v1[512], char v2[512]) {
 void ul_group_of(int pid, char ret_v1[512], char ret_v2[512]) {
   char groups[1024], path[600];
   read_groups(pid, groups);
+  if (is_ending(pid)) groups[0] = 0;
   groups_of(groups, ret_v1, ret_v2);
   snprintf(path, sizeof path, "%s/cgroup.controllers", ret_v2);
   if (ret_v2[0]) { /* beside version 1 the second hierarchy may have no controllers at all */
@@ -132,6 +148,21 @@ uint64_t ul_group_number(const char *group, const char *file, const char *key) {
   char path[640];
   snprintf(path, sizeof path, "%s/%s", group, file);
   return number_in(path, key);
+}
+
+void ul_group_numbers(const char *group, const char *file, const char *const *keys, size_t count,
+                      uint64_t *ret_numbers) {
+  char path[640], line[256];
+  for (size_t i = 0; i < count; i++) ret_numbers[i] = 0;
+  snprintf(path, sizeof path, "%s/%s", group, file);
+  FILE *open = fopen(path, "re");
+  while (open && fgets(line, sizeof line, open)) {
+    for (size_t i = 0; i < count; i++) {
+      size_t length = strlen(keys[i]);
+      if (strncmp(line, keys[i], length) == 0) ret_numbers[i] = strtoull(line + length, NULL, 10);
+    }
+  }
+  if (open) fclose(open);
 }
 
 int ul_group_write(const char *group, const char *file, const char *text) {
@@ -160,7 +191,7 @@ void ul_oom_watch_init(ul_oom_watch *ret_watch, int pid) {
 void ul_oom_watch_look(ul_oom_watch *watch, int pid) {
   char groups[1024], v1[512], v2[512];
   read_groups(pid, groups);
-  if (!groups[0] || strcmp(groups, watch->groups) == 0) return;
+  if (!groups[0] || strcmp(groups, watch->groups) == 0 || is_ending(pid)) return;
   memcpy(watch->groups, groups, sizeof groups);
   groups_of(groups, v1, v2);
   if (v1[0] && strcmp(v1, watch->group_v1) != 0) {
