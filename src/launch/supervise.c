@@ -20,7 +20,10 @@
 #include "os/child.h"
 #include "os/self.h"
 
-#define GRACE_NS ((uint64_t)2000000000u)
+#define GRACE_NS  ((uint64_t)2000000000u)
+#define SECOND_NS ((uint64_t)1000000000u)
+/* Relief that is worth telling: one part in so many of the budget. */
+#define RELIEF_SHARE 100
 
 struct run {
   const ul_run_order *order;
@@ -38,6 +41,7 @@ struct run {
   ul_watch_totals     collected; /* of orphans that we collected */
   uint64_t            largest_rss_bytes;
   uint64_t            own_cpu_start_ns;
+  uint64_t            level, relief_bytes, relief_told_ns; /* of the library, as told last */
 };
 
 static bool ends_a_program(int signal) {
@@ -94,10 +98,29 @@ static void mark(enum ul_mark_kind kind, uint64_t bytes, const char *text, void 
   if (order->on_mark) order->on_mark(kind, ul_os_now_ns() - run->start_ns, bytes, text, order->arg);
 }
 
+/* What the library says of itself: another level, and relief that gave something, at most once a
+ * second. */
+static void mark_library(struct run *run, uint64_t now_ns) {
+  static const char *const levels[] = {"calm", "tight", "critical", "over"};
+  const ul_watch          *watch = &run->watch;
+  if (watch->level_now != run->level && watch->level_now < UL_ARRAY_LEN(levels)) {
+    run->level = watch->level_now;
+    mark(UL_MARK_LEVEL, watch->live_now_bytes, levels[run->level], run);
+  }
+  uint64_t given = watch->relief_now_bytes - UL_MIN(watch->relief_now_bytes, run->relief_bytes);
+  if (given > run->order->budget_bytes / RELIEF_SHARE &&
+      now_ns >= run->relief_told_ns + SECOND_NS) {
+    run->relief_bytes = watch->relief_now_bytes;
+    run->relief_told_ns = now_ns;
+    mark(UL_MARK_RELIEF, given, "", run);
+  }
+}
+
 static void look(struct run *run) {
   ul_watch_tick(&run->watch, ul_os_now_ns());
   brief_guard(run);
   ul_enclose_sample(&run->enclose, &run->watch, mark, run);
+  mark_library(run, ul_os_now_ns());
   if (run->order->on_look) run->order->on_look(&run->watch, run->order->arg);
 }
 
