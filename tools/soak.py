@@ -85,17 +85,20 @@ class State:
                 plan = json.load(file)
         except (OSError, ValueError) as problem:
             fail("%s holds no run of soak.py (%s)" % (self.folder, problem))
-        series, events = {name: [] for name in plan["programs"]}, []
-        with open(self.path("samples.csv")) as file:
-            for line in file.readlines()[1:]:
-                fields = line.split(",")
-                if line.endswith("\n") and len(fields) == 3 and fields[1] in series:
-                    series[fields[1]].append((float(fields[0]) - plan["start_unix_s"],
-                                              int(fields[2])))
-        if os.path.exists(self.path("events.jsonl")):
-            with open(self.path("events.jsonl")) as file:
-                events = [json.loads(line) for line in file if line.endswith("\n")]
+        series = {name: [] for name in plan["programs"]}
+        for line in self.lines("samples.csv")[1:]:
+            fields = line.split(",")
+            if len(fields) == 3 and fields[1] in series:
+                series[fields[1]].append((float(fields[0]) - plan["start_unix_s"], int(fields[2])))
+        events = [json.loads(line) for line in self.lines("events.jsonl")]
         return plan, series, events
+
+    def lines(self, name):
+        """Whole lines of a file; none where it was not begun."""
+        if not os.path.exists(self.path(name)):
+            return []
+        with open(self.path(name)) as file:
+            return [line for line in file if line.endswith("\n")]
 
 
 # ---- The slope -----------------------------------------------------------------------------------

@@ -21,6 +21,7 @@
 /* The gate's steps beyond the critical level, and the least a process gets that shares. */
 #define STEP_SHARE  512
 #define STEP_LEAST  ((uint64_t)64 << 10)
+#define GRANT_SHARE 128
 #define SWEEP_EVERY (100 * MS)
 /* Kept for small requests when larger ones are refused already: error paths need a little. */
 #define RESERVE_SHARE 128
@@ -38,31 +39,48 @@ static uint64_t held_by_heap(const ul_heap *heap) {
 }
 
 /* How many bytes may come before somebody must ask again. */
-static uint64_t room_until_next(const ul_budget *budget, uint64_t limit, int level) {
-  uint64_t total = ul_load(&budget->total_bytes), members = ul_load(&budget->members);
-  uint64_t step = UL_MAX(limit / STEP_SHARE, STEP_LEAST);
-  uint64_t next = level < UL_LEVEL_CRITICAL ? ul_level_begins(limit, level + 1) : total + step;
-  uint64_t room = next > total ? next - total : step;
-  if (members > 1) room = UL_MAX(room / (2 * members), STEP_LEAST);
+static uint64_t room_until_next(const ul_budget *budget, uint64_t limit, int level,
+                                const ul_tree_sum *sum) {
+  uint64_t step = UL_MAX(limit / STEP_SHARE, STEP_LEAST), taken = sum->promised_bytes;
+  uint64_t next =
+      level < UL_LEVEL_CRITICAL ? ul_level_begins(limit, level + 1) : sum->held_bytes + step;
+  uint64_t room = next > taken ? next - taken : step;
+  /* Who shares takes little at a time: what one was granted and does not use nobody else has. */
+  if (budget->tree.page) {
+    uint64_t most = UL_MAX(limit / GRANT_SHARE, STEP_LEAST);
+    room = UL_MIN(UL_MAX(room / (2 * sum->members), STEP_LEAST), most);
+  }
   if (budget->on_budget == UL_ON_BUDGET_GROW) return room;
-  return UL_MIN(room, limit - UL_MIN(total, limit)); /* not a byte beyond */
+  return UL_MIN(room, limit - UL_MIN(taken, limit)); /* not a byte beyond */
 }
 
 static int count_locked(ul_budget *budget) {
-  ul_heap *heap = budget->heap;
-  uint64_t limit = ul_budget_limit(budget), members;
-  uint64_t held = held_by_heap(heap) + ul_load(&budget->other_bytes);
-  uint64_t total = ul_tree_total(&budget->tree, held, &members);
-  int      level = ul_level_next((int)ul_load(&budget->level), limit, total);
+  ul_heap    *heap = budget->heap;
+  uint64_t    limit = ul_budget_limit(budget);
+  uint64_t    held = held_by_heap(heap) + ul_load(&budget->other_bytes);
+  uint64_t    leaves = ul_load(&heap->resident_leaves);
+  ul_tree_sum sum;
+  ul_tree_add_up(&budget->tree, held, &sum);
+  int level = ul_level_next((int)ul_load(&budget->level), limit, sum.held_bytes);
   ul_store(&budget->held_bytes, held);
-  ul_store(&budget->total_bytes, total);
-  ul_store(&budget->members, members);
+  ul_store(&budget->total_bytes, sum.held_bytes);
+  ul_store(&budget->promised_bytes, sum.promised_bytes);
+  ul_store(&budget->members, sum.members);
   ul_store(&budget->level, (uint32_t)level);
   ul_mcache_set_thrifty(heap, level >= UL_LEVEL_TIGHT);
   uint64_t gate = UINT64_MAX;
   if (limit > 0) {
-    gate =
-        ul_load(&heap->resident_leaves) + (room_until_next(budget, limit, level) >> UL_LEAF_SHIFT);
+    uint64_t room = room_until_next(budget, limit, level, &sum);
+    ul_tree_grant(&budget->tree, room);
+    /* Two may have given themselves the same room just now. Each has said so by here, so at least
+     * one of them sees it, and takes no more than the other left. */
+    if (budget->on_budget != UL_ON_BUDGET_GROW && sum.members > 1) {
+      __atomic_thread_fence(__ATOMIC_SEQ_CST);
+      ul_tree_add_up(&budget->tree, held, &sum);
+      room = UL_MIN(room, limit - UL_MIN(sum.promised_bytes, limit));
+      ul_tree_grant(&budget->tree, room);
+    }
+    gate = leaves + (room >> UL_LEAF_SHIFT);
   }
   ul_store(&heap->gate_leaves, gate);
   return level;
@@ -143,7 +161,7 @@ static uint64_t reserve_of(uint64_t limit) {
 
 /* Does a request for so many bytes fit? Larger ones leave the reserve alone. */
 static bool fits(const ul_budget *budget, uint64_t bytes) {
-  uint64_t limit = ul_budget_limit(budget), total = ul_load(&budget->total_bytes);
+  uint64_t limit = ul_budget_limit(budget), total = ul_load(&budget->promised_bytes);
   uint64_t kept = bytes > UL_LEAF_BYTES ? reserve_of(limit) : 0;
   return limit == 0 || (bytes <= limit && total + bytes + kept <= limit);
 }

@@ -39,8 +39,8 @@ typedef struct ul_budget {
   bool     counts_other;
   ul_tree  tree;
   /* as last counted */
-  uint64_t held_bytes, total_bytes, members, other_bytes; /* atomic */
-  uint32_t level;                                         /* atomic */
+  uint64_t held_bytes, total_bytes, promised_bytes, members, other_bytes; /* atomic */
+  uint32_t level;                                                         /* atomic */
   /* the agent and those who wait for it */
   void (*wake)(void); /* starts or wakes the agent; NULL: there is none to be had */
   ul_relief relief;

@@ -56,23 +56,33 @@ static void claim(ul_tree *tree) {
   }
 }
 
-uint64_t ul_tree_total(ul_tree *tree, uint64_t held_bytes, uint64_t *ret_members) {
+static uint64_t sum(uint64_t a, uint64_t b) {
+  return b > UINT64_MAX - a ? UINT64_MAX : a + b; /* others write this page */
+}
+
+void ul_tree_add_up(ul_tree *tree, uint64_t held_bytes, ul_tree_sum *ret_sum) {
   ul_tree_page *page = tree->page;
-  *ret_members = 1;
-  if (!page) return held_bytes;
-  uint64_t own = held_bytes - UL_MIN(held_bytes, tree->inherited_bytes), total = own;
+  *ret_sum = (ul_tree_sum){.held_bytes = held_bytes, .promised_bytes = held_bytes, .members = 1};
+  if (!page) return;
+  uint64_t    own = held_bytes - UL_MIN(held_bytes, tree->inherited_bytes);
+  ul_tree_sum all = {.held_bytes = own, .promised_bytes = own, .members = 1};
   if (!tree->slot) claim(tree);
   if (tree->slot) ul_store(&tree->slot->held_bytes, own);
   uint32_t used = used_slots(page);
   for (uint32_t i = 0; i < used; i++) {
     const ul_tree_slot *slot = &page->slot[i];
-    uint32_t            pid = ul_load(&slot->pid);
-    if (pid == 0 || slot == tree->slot) continue;
+    if (ul_load(&slot->pid) == 0 || slot == tree->slot) continue;
     uint64_t theirs = ul_load(&slot->held_bytes);
-    total = theirs > UINT64_MAX - total ? UINT64_MAX : total + theirs;
-    (*ret_members)++;
+    all.held_bytes = sum(all.held_bytes, theirs);
+    all.promised_bytes = sum(all.promised_bytes, UL_MAX(theirs, ul_load(&slot->granted_bytes)));
+    all.members++;
   }
-  return total;
+  *ret_sum = all;
+}
+
+void ul_tree_grant(ul_tree *tree, uint64_t room_bytes) {
+  ul_tree_slot *slot = tree->slot;
+  if (slot) ul_store(&slot->granted_bytes, sum(ul_load(&slot->held_bytes), room_bytes));
 }
 
 void ul_tree_sweep(ul_tree *tree) {
@@ -87,9 +97,11 @@ void ul_tree_sweep(ul_tree *tree) {
     int error = ul_os_resident_of(pid, &resident_bytes);
     if (error == -UL_E_NOTFOUND) {
       ul_store(&slot->held_bytes, (uint64_t)0);
+      ul_store(&slot->granted_bytes, (uint64_t)0);
       ul_cas_u32(&slot->pid, pid, 0); /* unless somebody else was faster */
     } else if (error == 0 && ul_load(&slot->held_bytes) > resident_bytes) {
       ul_store(&slot->held_bytes, resident_bytes);
+      ul_store(&slot->granted_bytes, resident_bytes);
     }
   }
 }
@@ -103,6 +115,7 @@ void ul_tree_forked(ul_tree *tree, uint64_t held_bytes) {
 void ul_tree_leave(ul_tree *tree) {
   if (!tree->slot) return;
   ul_store(&tree->slot->held_bytes, (uint64_t)0);
+  ul_store(&tree->slot->granted_bytes, (uint64_t)0);
   ul_store_release(&tree->slot->pid, 0u);
   tree->slot = NULL;
 }

@@ -31,8 +31,17 @@ int ul_tree_make(ul_tree *tree, uint64_t budget_bytes, uint64_t token);
 /* "@ID:TOKEN" of a tree, to be put behind the budget. */
 void ul_tree_name(const ul_tree *tree, char ret_name[UL_TREE_NAME_MAX]);
 
-/* Says what this process holds, and adds up what all hold. Claims a slot when there is none. */
-uint64_t ul_tree_total(ul_tree *tree, uint64_t held_bytes, uint64_t *ret_members);
+/* What the processes of a tree hold, and what they may grow to before they ask again: who gives out
+ * room must take the others at that. */
+typedef struct ul_tree_sum {
+  uint64_t held_bytes, promised_bytes, members;
+} ul_tree_sum;
+
+/* Says what this process holds, and adds up. Claims a slot when there is none. */
+void ul_tree_add_up(ul_tree *tree, uint64_t held_bytes, ul_tree_sum *ret_sum);
+
+/* Says that this process may grow by so much from what it last said. */
+void ul_tree_grant(ul_tree *tree, uint64_t room_bytes);
 
 /* Clears the slots of processes that are gone, and corrects those that claim more than the process
  * has resident. Some microseconds for each member. */

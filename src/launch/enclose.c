@@ -13,11 +13,14 @@
 #include "launch/counters.h"
 #include "os/control.h"
 #include "os/self.h"
+#include "os/usage.h"
 #include "wire/control.h"
 
 /* A step of raising: a tenth, so that a program that needs a little more gets a little more; twice
  * the last one where that was used up at once. */
-#define RAISE_SHARE   10
+#define RAISE_SHARE 10
+/* What the command and its guard hold at most: 5 MiB were seen. */
+#define OURS_BYTES    ((uint64_t)8 << 20)
 #define RAISE_LEAST   ((uint64_t)16 << 20)
 #define RAISE_SOON_NS ((uint64_t)200 * 1000 * 1000)
 
@@ -30,6 +33,15 @@
 #define TELL_NS   ((uint64_t)5 * 1000 * 1000)
 #define TELL_MOST 8
 
+/* A container's own wall counts us, too, and whoever reaches it is killed, we perhaps first: so the
+ * run's wall stands before it. */
+static uint64_t below_outer_wall(uint64_t limit_bytes) {
+  uint64_t outer = ul_os_container_limit();
+  if (outer == 0 || outer <= 4 * OURS_BYTES || limit_bytes + OURS_BYTES <= outer)
+    return limit_bytes;
+  return outer - OURS_BYTES;
+}
+
 void ul_enclose_start(ul_enclose *ret_enclose, bool wanted, uint64_t limit_bytes,
                       uint64_t max_bytes, ul_enclosure_announce *announce, void *arg) {
   ul_enclose *enclose = ret_enclose;
@@ -38,6 +50,7 @@ void ul_enclose_start(ul_enclose *ret_enclose, bool wanted, uint64_t limit_bytes
   enclose->limit_bytes = limit_bytes;
   enclose->max_bytes = max_bytes;
   if (!wanted || limit_bytes == 0) return;
+  limit_bytes = enclose->limit_bytes = below_outer_wall(limit_bytes);
   if (ul_enclosure_open(limit_bytes, announce, arg, &enclose->group, enclose->why_not) < 0) {
     ul_enclosure_init(&enclose->group);
     return;

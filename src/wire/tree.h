@@ -27,8 +27,9 @@
 typedef struct ul_tree_slot {
   uint32_t pid; /* claimed by compare and swap */
   uint32_t level;
-  uint64_t held_bytes;
-  uint64_t reserved[6];
+  uint64_t held_bytes;    /* when it last counted */
+  uint64_t granted_bytes; /* up to which it may grow without counting again */
+  uint64_t reserved[5];
 } ul_tree_slot;
 
 typedef struct ul_tree_page {

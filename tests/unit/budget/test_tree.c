@@ -19,6 +19,13 @@
 
 static ul_tree tree;
 
+static uint64_t total(ul_tree *of, uint64_t held_bytes, uint64_t *ret_members) {
+  ul_tree_sum sum;
+  ul_tree_add_up(of, held_bytes, &sum);
+  *ret_members = sum.members;
+  return sum.held_bytes;
+}
+
 static int make(void **state) {
   (void)state;
   tree = (ul_tree){0};
@@ -47,10 +54,10 @@ static void in_child(void (*act)(void)) {
 static void alone_it_is_what_one_holds(void **state) {
   uint64_t members;
   (void)state;
-  assert_int_equal(ul_tree_total(&tree, 7 * MIB, &members), 7 * MIB);
+  assert_int_equal(total(&tree, 7 * MIB, &members), 7 * MIB);
   assert_int_equal(members, 1);
   ul_tree none = {0};
-  assert_int_equal(ul_tree_total(&none, 9 * MIB, &members), 9 * MIB);
+  assert_int_equal(total(&none, 9 * MIB, &members), 9 * MIB);
   assert_int_equal(members, 1);
 }
 
@@ -61,18 +68,18 @@ static void join_by_name_and_hold_5(void) {
   uint64_t members;
   if (ul_tree_join(&joined, name + 1) != 0) _exit(1);
   if (joined.page->budget_bytes != BUDGET) _exit(2);
-  if (ul_tree_total(&joined, 5 * MIB, &members) != 12 * MIB || members != 2) _exit(3);
+  if (total(&joined, 5 * MIB, &members) != 12 * MIB || members != 2) _exit(3);
   ul_tree_leave(&joined);
 }
 
 static void another_process_joins_by_name(void **state) {
   uint64_t members;
   (void)state;
-  ul_tree_total(&tree, 7 * MIB, &members);
+  total(&tree, 7 * MIB, &members);
   ul_tree_name(&tree, name);
   assert_int_equal(name[0], '@');
   in_child(join_by_name_and_hold_5);
-  assert_int_equal(ul_tree_total(&tree, 7 * MIB, &members), 7 * MIB);
+  assert_int_equal(total(&tree, 7 * MIB, &members), 7 * MIB);
   assert_int_equal(members, 1);
 }
 
@@ -113,15 +120,15 @@ static void names_that_lead_nowhere_are_refused(void **state) {
 static void hold_what_was_inherited_and_3(void) {
   uint64_t members;
   ul_tree_forked(&tree, 7 * MIB);
-  if (ul_tree_total(&tree, 10 * MIB, &members) != 10 * MIB || members != 2) _exit(1);
-  if (ul_tree_total(&tree, 2 * MIB, &members) != 7 * MIB) _exit(2); /* never below zero */
+  if (total(&tree, 10 * MIB, &members) != 10 * MIB || members != 2) _exit(1);
+  if (total(&tree, 2 * MIB, &members) != 7 * MIB) _exit(2); /* never below zero */
   ul_tree_leave(&tree);
 }
 
 static void a_forked_child_counts_what_it_adds(void **state) {
   uint64_t members;
   (void)state;
-  ul_tree_total(&tree, 7 * MIB, &members);
+  total(&tree, 7 * MIB, &members);
   in_child(hold_what_was_inherited_and_3);
 }
 
@@ -129,17 +136,17 @@ static void a_killed_process_is_swept(void **state) {
   uint64_t members;
   int      status;
   (void)state;
-  ul_tree_total(&tree, MIB, &members);
+  total(&tree, MIB, &members);
   pid_t pid = fork();
   if (pid == 0) {
     ul_tree_forked(&tree, 0);
-    ul_tree_total(&tree, MIB / 4, &members);
+    total(&tree, MIB / 4, &members);
     kill(getpid(), SIGKILL);
   }
   assert_int_equal(waitpid(pid, &status, 0), pid);
-  assert_int_equal(ul_tree_total(&tree, MIB, &members), MIB + MIB / 4);
+  assert_int_equal(total(&tree, MIB, &members), MIB + MIB / 4);
   ul_tree_sweep(&tree);
-  assert_int_equal(ul_tree_total(&tree, MIB, &members), MIB);
+  assert_int_equal(total(&tree, MIB, &members), MIB);
   assert_int_equal(members, 1);
 }
 
@@ -149,17 +156,17 @@ static void nobody_claims_more_than_he_has(void **state) {
   char     byte;
   (void)state;
   assert_int_equal(pipe(ready), 0);
-  ul_tree_total(&tree, MIB, &members);
+  total(&tree, MIB, &members);
   pid_t pid = fork();
   if (pid == 0) { /* claims, then becomes a program that knows nothing of us */
     ul_tree_forked(&tree, 0);
-    ul_tree_total(&tree, 5000 * MIB, &members);
+    total(&tree, 5000 * MIB, &members);
     (void)!write(ready[1], "x", 1);
     pause();
   }
   assert_int_equal(read(ready[0], &byte, 1), 1);
   ul_tree_sweep(&tree);
-  assert_true(ul_tree_total(&tree, MIB, &members) < 1000 * MIB);
+  assert_true(total(&tree, MIB, &members) < 1000 * MIB);
   kill(pid, SIGKILL);
   waitpid(pid, &status, 0);
   close(ready[0]);
@@ -171,9 +178,25 @@ static void a_page_full_of_nonsense_does_no_harm(void **state) {
   (void)state;
   memset((char *)tree.page + offsetof(ul_tree_page, used), 0xff,
          sizeof *tree.page - offsetof(ul_tree_page, used));
-  (void)ul_tree_total(&tree, MIB, &members); /* no slot is free, sums overflow */
+  (void)total(&tree, MIB, &members); /* no slot is free, sums overflow */
   ul_tree_sweep(&tree);
   ul_tree_leave(&tree);
+}
+
+static void hold_nothing_and_see_40_promised(void) {
+  ul_tree_sum sum;
+  ul_tree_forked(&tree, 0);
+  ul_tree_add_up(&tree, 0, &sum);
+  if (sum.held_bytes != 10 * MIB || sum.promised_bytes != 40 * MIB) _exit(1);
+  ul_tree_leave(&tree);
+}
+
+static void what_is_granted_is_taken(void **state) {
+  uint64_t members;
+  (void)state;
+  total(&tree, 10 * MIB, &members);
+  ul_tree_grant(&tree, 30 * MIB);
+  in_child(hold_nothing_and_see_40_promised);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, drop)
@@ -184,6 +207,7 @@ int main(void) {
       TEST(another_process_joins_by_name),
       TEST(names_that_lead_nowhere_are_refused),
       TEST(a_forked_child_counts_what_it_adds),
+      TEST(what_is_granted_is_taken),
       TEST(a_killed_process_is_swept),
       TEST(nobody_claims_more_than_he_has),
       TEST(a_page_full_of_nonsense_does_no_harm),
