@@ -43,10 +43,12 @@ declare -A beyond_qemu=(
   [model_drain]="the system sees the stacks of qemu, not those of the program"
   [model_faults]="qemu-user forgets pages after mremap with MREMAP_DONTUNMAP"
   [stress_family]="qemu-user forgets pages after mremap with MREMAP_DONTUNMAP"
+  [stress_budget]="starts itself anew, and what it finds under its own name is qemu"
   [stress_dlopen]="builds its modules with the native compiler"
   [stress_fork]="qemu-user aborts on fork in a threaded program"
   [stress_idle]="the resident memory it reads is qemu's too"
   [stress_limit]="its limit on address space hits qemu first"
+  [stress_thread_churn]="qemu-user keeps memory for each thread that ended; 100,000 are too many"
   [stress_main_exit]="qemu-user does not end with the last thread"
 )
 
