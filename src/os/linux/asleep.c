@@ -45,8 +45,13 @@ uint32_t ul_os_thread_id(void) {
   return (uint32_t)syscall(SYS_gettid);
 }
 
+/* The kernel keeps at least so much between the first thread's stack and what is mapped below. */
+#define FIRST_STACK_GAP ((uintptr_t)128 << 20)
+
 uintptr_t ul_os_thread_stack_end(void) {
-  if (syscall(SYS_gettid) == getpid()) return (uintptr_t)__libc_stack_end;
+  char      here;
+  uintptr_t first_end = (uintptr_t)__libc_stack_end;
+  if (first_end - (uintptr_t)&here < FIRST_STACK_GAP) return first_end;
   return (uintptr_t)&above_frames;
 }
 
