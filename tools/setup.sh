@@ -44,6 +44,7 @@ libclang-rt-14-dev      | file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt
 clang-format-14         | cmd:clang-format-14              | the format check
 binutils                | cmd:readelf                      | the symbol check
 man-db                  | cmd:man                          | the manual pages are read as a user reads them
+chromium                | cmd:chromium                     | the HTML report is opened in it
 '"$small_programs"
 group_demo='
 libmimalloc2.0          | file:/usr/lib/*/libmimalloc.so.2*          | an allocator to compare with

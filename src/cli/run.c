@@ -8,6 +8,8 @@
 #include "cli/command.h"
 #include "cli/live_line.h"
 #include "cli/run_budget.h"
+#include "cli/run_html.h"
+#include "cli/run_record.h"
 #include "launch/knobs_show.h"
 #include "launch/report.h"
 #include "launch/supervise.h"
@@ -26,18 +28,21 @@ static const ul_flag flags[] = {
 extern char **environ;
 
 struct request {
-  ul_run_budget budget;
-  const char   *report_path;
-  const char   *record_path; /* NULL: where the history is kept by default */
-  bool          json, quiet, dry_run;
-  char        **arguments;
+  ul_run_budget   budget;
+  const char     *report_path;
+  const char     *record_path; /* NULL: where the history is kept by default */
+  bool            json, quiet, dry_run;
+  char          **arguments;
+  ul_report_price price; /* from earlier runs; not valid where there are none */
 };
 
-/* What the run shows while it goes on. */
+/* What the run shows and records while it goes on. */
 struct show {
-  bool         quiet;
-  ul_plan_view view;
-  ul_live_line line;
+  bool          quiet;
+  ul_plan_view  view;
+  ul_live_line  line;
+  ul_run_record record;
+  ul_run_html  *html;
 };
 
 /* A preset shows all it does; a budget, what it sets; and the rest is asked with --dry-run. */
@@ -56,6 +61,8 @@ static void show_settings(const ul_plan_view *view) {
 
 static void on_plan(const ul_plan *plan, void *arg) {
   struct show *show = arg;
+  ul_run_record_begin(&show->record, show->view.program, show->view.arguments,
+                      show->view.knobs ? show->view.knobs->budget_bytes : 0);
   if (show->quiet) return;
   show->view.plan = plan;
   fprintf(stderr, "ullage: %s\n", plan->sentence);
@@ -73,6 +80,17 @@ static void on_enclose(const ul_enclose *enclose, void *arg) {
 static void on_look(const ul_watch *watch, void *arg) {
   struct show *show = arg;
   ul_live_line_draw(&show->line, watch);
+  ul_run_html_look(show->html, watch);
+  if (!ul_run_record_look(&show->record, watch)) return;
+  ul_live_line_erase(&show->line);
+  ul_run_record_say(&show->record);
+}
+
+static void on_mark(enum ul_mark_kind kind, uint64_t at_ns, uint64_t bytes, const char *text,
+                    void *arg) {
+  struct show *show = arg;
+  ul_run_record_mark(&show->record, kind, at_ns, bytes, text);
+  ul_run_html_mark(show->html, kind, at_ns, bytes, text);
 }
 
 static void on_pause(void *arg) {
@@ -82,24 +100,18 @@ static void on_pause(void *arg) {
 
 /* ---- The request ------------------------------------------------------------------------------ */
 
-static bool ends_with(const char *text, const char *end) {
-  size_t n = strlen(text), m = strlen(end);
-  return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* Returns 0, or the exit code to return at once. */
 static int check_request(const ul_command *command, struct request *request) {
   if (!request->arguments[0]) {
     return ul_cli_usage_error(command, "name the program to run");
   }
-  if ((request->json || request->report_path) && !ul_report_has_json()) {
+  bool wants_json =
+      request->json || (request->report_path && !ul_run_html_names(request->report_path));
+  if (wants_json && !ul_report_has_json()) {
     return ul_cli_usage_error(command, "this ullage was built without cJSON and cannot write JSON; "
-                                       "leave --json and --report out, or build it with "
+                                       "leave --json out, name a report FILE.html, or "
+                                       "build it with "
                                        "-DULLAGE_WITH_CJSON=ON");
-  }
-  if (request->report_path &&
-      (ends_with(request->report_path, ".html") || ends_with(request->report_path, ".htm"))) {
-    return ul_cli_usage_error(command, "--report writes JSON; name it FILE.json");
   }
   if (request->dry_run && (request->report_path || request->record_path)) {
     return ul_cli_usage_error(command,
@@ -161,44 +173,63 @@ static void say(const ul_fault *fault) {
   fprintf(stderr, "ullage: %s\n", fault->text);
 }
 
-/* Failing here does not change the exit code, which is the program's; but it is said. */
-static void write_reports(const struct request *request, const ul_run_result *result,
-                          ul_report_file *file) {
-  ul_fault fault;
-  char    *json = NULL;
-  if (request->json || request->report_path) {
-    json = ul_report_json(result, request->arguments);
-    if (!json) fprintf(stderr, "ullage: no memory left to write the JSON report\n");
+/* The report of the file: a page or a document. NULL: no memory, which has been said. The caller
+ * frees it. */
+static char *report_text(const struct request *request, const struct show *show,
+                         const ul_run_result *result, bool as_page) {
+  char *text;
+  if (as_page) {
+    ul_report_price price = request->price;
+    price.limit_bytes = show->record.heap_limit_bytes;
+    text = ul_run_html_page(show->html, result, request->arguments, show->view.knobs, &price);
+  } else {
+    text = ul_report_json(result, request->arguments);
   }
-  if (request->report_path && json) {
-    if (ul_report_file_finish(file, json, &fault) < 0) say(&fault);
+  if (!text) fprintf(stderr, "ullage: no memory left to write the report\n");
+  return text;
+}
+
+/* Failing here does not change the exit code, which is the program's; but it is said. */
+static void write_reports(const struct request *request, const struct show *show,
+                          const ul_run_result *result, ul_report_file *file) {
+  ul_fault fault;
+  char    *text = NULL, *json = NULL;
+  if (request->report_path) {
+    text = report_text(request, show, result, ul_run_html_names(request->report_path));
+  }
+  if (text) {
+    if (ul_report_file_finish(file, text, &fault) < 0) say(&fault);
   } else {
     ul_report_file_abandon(file);
   }
-  if (request->json && json) {
+  if (request->json && (json = report_text(request, show, result, false))) {
     fputs(json, stdout);
     (void)ul_cli_finish(0);
   }
+  free(text);
   free(json);
   if (!request->quiet) ul_report_page(stderr, result, request->arguments);
 }
 
 /* ---- The run ---------------------------------------------------------------------------------- */
 
-/* What earlier runs of this program measured; 0 where it is not known. */
-static void find_facts(const struct request *request, const ul_program *program,
-                       ul_knob_facts *ret_facts) {
-  (void)request;
-  (void)program;
-  *ret_facts = (ul_knob_facts){0};
+static void open_record(const struct request *request, ul_run_record *record) {
+  const ul_run_record_order order = {.path = request->record_path,
+                                     .budget = request->budget.bytes > 0,
+                                     .reads = request->dry_run,
+                                     .quiet = request->quiet};
+  ul_run_record_open(record, &order);
 }
 
 /* What it is, and what its runtime is to be told. 0, or *fault. */
-static int plan(struct request *request, ul_program *ret_program, ul_fault *fault) {
+static int plan(struct request *request, ul_run_record *record, ul_program *ret_program,
+                ul_fault *fault) {
   ul_knob_facts facts;
   if (ul_recognise(request->arguments[0], getenv("PATH"), ret_program, fault) < 0) return -1;
+  open_record(request, record);
   if (request->budget.bytes == 0) return 0;
-  find_facts(request, ret_program, &facts);
+  ul_run_record_facts(record, ret_program, request->arguments, &facts);
+  request->price = ul_run_html_price(&facts);
   return ul_run_budget_tell(&request->budget, ret_program, request->arguments, environ, &facts,
                             fault);
 }
@@ -239,22 +270,26 @@ static int supervise(const struct request *request, struct show *show, ul_report
                                 .on_plan = on_plan,
                                 .on_enclose = on_enclose,
                                 .on_look = on_look,
+                                .on_mark = on_mark,
                                 .on_pause = on_pause,
                                 .arg = show};
   if (ul_supervise(&order, &result, &fault) < 0) {
+    ul_run_record_not_started(&show->record, fault.exit_code);
     ul_report_file_abandon(file);
     say(&fault);
     return fault.exit_code;
   }
   ul_live_line_erase(&show->line);
-  write_reports(request, &result, file);
+  ul_run_record_finish(&show->record, &result);
+  write_reports(request, show, &result, file);
   return ul_run_exit_code(&result);
 }
 
 static int run(const ul_command *command, int argc, char **argv) {
   static struct request request;
   static ul_program     program;
-  struct show           show = {0};
+  static ul_run_html    html; /* 90 KiB of timeline */
+  struct show           show = {.html = &html};
   ul_report_file        file = {.fd = -1};
   ul_fault              fault;
   int                   exit_code;
@@ -263,7 +298,8 @@ static int run(const ul_command *command, int argc, char **argv) {
     say(&fault);
     return fault.exit_code;
   }
-  if (plan(&request, &program, &fault) < 0) {
+  if (plan(&request, &show.record, &program, &fault) < 0) {
+    ul_run_record_close(&show.record);
     ul_report_file_abandon(&file);
     say(&fault);
     return fault.exit_code;
@@ -279,9 +315,11 @@ static int run(const ul_command *command, int argc, char **argv) {
   if (request.budget.note[0] && !request.quiet) {
     fprintf(stderr, "ullage: %s\n", request.budget.note);
   }
-  if (request.dry_run) return show_plan(&request, &show.view);
   ul_live_line_init(&show.line, request.quiet);
-  return supervise(&request, &show, &file);
+  ul_run_html_begin(&html, request.report_path, request.budget.bytes);
+  exit_code = request.dry_run ? show_plan(&request, &show.view) : supervise(&request, &show, &file);
+  ul_run_record_close(&show.record);
+  return exit_code;
 }
 
 static const char *const about[] = {
@@ -321,6 +359,9 @@ static const char *const about[] = {
     "When "
     "PROG ends after such a signal, what is left of its tree is ended too, after 2 seconds by "
     "SIGKILL. When ullage itself is killed, PROG and its tree are killed.",
+    "A run with a budget, or with --record, is kept in the history: `ullage runs` lists it, and "
+    "the next run of the same program is told what this one measured. ULLAGE_HISTORY=off keeps "
+    "none. A history that cannot be written is said in one line, and changes nothing else.",
     "A report that cannot be written when the program has ended (a full disk) is an error on "
     "stderr; "
     "the exit code is still the program's. A path that cannot be written at all is found before "
@@ -336,8 +377,8 @@ const ul_command ul_command_run = {
         "ullage run -- redis-server\twatch it, report at its end\n"
         "ullage run --budget 1500M -- ./service -p 80\tgive it a budget\n"
         "ullage run --budget 512Mi --dry-run -- java -jar a.jar\twhat would be set, and why\n"
-        "ullage run --report r.json -q -- make -j4\tsay nothing, keep the numbers\n"
-        "ullage run --json -- true | jq .peak_rss_bytes\tone number\n",
+        "ullage run --report r.html -- ./service\ta page to look at: its course, and what to do\n"
+        "ullage run --report r.json -q -- make -j4\tsay nothing, keep the numbers\n",
     .about = about,
     .exits = "CODE\tthe exit code of PROG\n"
              "128+N\tsignal N ended PROG\n"

@@ -8,6 +8,7 @@ load helpers
   [ "$output" = "Ullage keeps programs inside their memory, and shows where it went.
 
   ullage run          run a program, watch its memory, report what it used
+  ullage runs         list recorded runs, or show one
   ullage stat         counters of a running program, a line each time
   ullage trim         make a running program give idle memory back
   ullage budget       show or set the budget of a running program
@@ -53,7 +54,7 @@ usage: ullage options [--json]
 }
 
 @test "every option of -h is in the manual page and in all completions" {
-  for command in run stat trim budget doctor options completion help version; do
+  for command in run runs stat trim budget doctor options completion help version; do
     for option in $(ullage $command -h | sed -n '/^Options:/,/^Exit codes:/p' | grep -oE -- '--[a-z-]+' | sort -u); do
       [ "$option" = --help ] && continue
       ullage $command --help | grep -q -- "$option"
@@ -76,7 +77,7 @@ usage: ullage options [--json]
 @test "help --man-dir writes one page for each command, and options(7)" {
   mkdir "$BATS_TEST_TMPDIR/man"
   ullage help --man-dir "$BATS_TEST_TMPDIR/man"
-  [ "$(ls "$BATS_TEST_TMPDIR/man" | tr '\n' ' ')" = "ullage-budget.1 ullage-completion.1 ullage-doctor.1 ullage-help.1 ullage-options.1 ullage-options.7 ullage-run.1 ullage-stat.1 ullage-trim.1 ullage-version.1 ullage.1 " ]
+  [ "$(ls "$BATS_TEST_TMPDIR/man" | tr '\n' ' ')" = "ullage-budget.1 ullage-completion.1 ullage-doctor.1 ullage-help.1 ullage-options.1 ullage-options.7 ullage-run.1 ullage-runs.1 ullage-stat.1 ullage-trim.1 ullage-version.1 ullage.1 " ]
   head -2 "$BATS_TEST_TMPDIR/man/ullage-run.1" | grep -q '^.TH "ULLAGE-RUN" "1"'
   run --separate-stderr ullage help --man-dir /nowhere/at/all
   [ "$status" -eq 2 ]

@@ -61,8 +61,17 @@ usage: ullage run [OPTION...] [--] PROG [ARG...]
   [[ "$stderr" == "ullage run: unknown option '--nonsense'"* ]]
   run --separate-stderr -125 ullage run -x true
   [[ "$stderr" == "ullage run: unknown option '-x'"* ]]
-  run --separate-stderr -125 ullage run --report r.html true
-  [[ "$stderr" == "ullage run: --report writes JSON; name it FILE.json"* ]]
+}
+
+@test "--report FILE.html: a page, for its owner only" {
+  ullage run -q --report "$BATS_TEST_TMPDIR/r.html" true
+  [ "$(head -c 15 "$BATS_TEST_TMPDIR/r.html")" = "<!DOCTYPE html>" ]
+  [ "$(stat -c %a "$BATS_TEST_TMPDIR/r.html")" = 600 ]
+}
+
+@test "a limit on file sizes does not kill the program" {
+  run --separate-stderr bash -c 'ulimit -f 0; exec "$0" run -q -- sh -c "exit 3"' "$ULLAGE_BIN"
+  [ "$status" -eq 3 ]
 }
 
 @test "options end at the program, with and without --" {

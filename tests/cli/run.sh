@@ -21,4 +21,9 @@ fi
 unset ULLAGE_BUDGET ULLAGE_STATS ULLAGE_RELEASE ULLAGE_RELEASE_DELAY_MS ULLAGE_RUN LD_PRELOAD \
   PYTHONMALLOC NO_COLOR GOMEMLIMIT GOGC GOMAXPROCS JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS \
   NODE_OPTIONS PYTHONPATH
-exec bats --tap "$@" "$here"
+# Nor may it write into the caller's home: histories and the like go to a directory of our own.
+unset ULLAGE_HISTORY
+XDG_DATA_HOME=$(mktemp -d)
+export XDG_DATA_HOME
+trap 'rm -rf "$XDG_DATA_HOME"' EXIT
+bats --tap "$@" "$here"

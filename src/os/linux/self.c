@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -115,7 +116,10 @@ bool ul_os_thread_is_last(void) {
 void *ul_os_shared_page(const char *name, size_t bytes) {
   int   saved_errno = errno;
   void *page = MAP_FAILED;
-  int   fd = (int)syscall(SYS_memfd_create, name, 1u /* MFD_CLOEXEC */);
+  /* Beyond the limit on file sizes the kernel would not refuse, but kill. */
+  struct rlimit most;
+  bool          allowed = getrlimit(RLIMIT_FSIZE, &most) == 0 && most.rlim_cur >= bytes;
+  int           fd = allowed ? (int)syscall(SYS_memfd_create, name, 1u /* MFD_CLOEXEC */) : -1;
   if (fd >= 0) {
     if (ftruncate(fd, (off_t)bytes) == 0) {
       page = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* advice.h: what to do after a run: from its figures to sentences.
+ *
+ * Each sentence says what was seen, what it means and what to do; where that is a flag of the next
+ * run, the flag is given apart, ready to be typed. Nothing is guessed: a rule that lacks a number
+ * says nothing. The most pressing comes first.
+ *
+ * Pure. Threads any.
+ */
+#ifndef UL_LAUNCH_ADVICE_H
+#define UL_LAUNCH_ADVICE_H
+
+#include "launch/supervise.h"
+#include "launch/timeline.h"
+
+#define UL_ADVICE_MAX 12
+
+typedef struct ul_advice {
+  char text[400];
+  char flags[64]; /* of `ullage run`: "--budget 1792Mi"; "": none */
+} ul_advice;
+
+/* Where memory was at the highest moment at which the heap could be looked into; of all processes
+ * with libullage. */
+typedef struct ul_peak_parts {
+  bool     valid;
+  uint64_t at_ns;
+  uint64_t resident_bytes; /* of the whole tree */
+  uint64_t live_bytes;     /* of the heap */
+  uint64_t free_bytes;     /* of the heap: free, and still backed by the system */
+  uint64_t own_bytes;      /* what the heap keeps about all this */
+} ul_peak_parts;
+
+/* `timeline`, `parts`: NULL where there is none. Returns how many there are. */
+size_t ul_advise(const ul_run_result *result, const ul_timeline *timeline,
+                 const ul_peak_parts *parts, ul_advice ret_advice[UL_ADVICE_MAX]);
+
+/* A budget that leaves a peak some room, as one types it: "1792Mi". Rounded up to 1, 16, 64 or
+ * 256 MiB, so that it is not taken for more exact than it is. */
+void ul_advice_budget(uint64_t bytes, char ret_text[24]);
+
+#endif

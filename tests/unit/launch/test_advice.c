@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* test_advice.c: for each rule a run in which it speaks, and one beside it in which it does not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "launch/advice.h"
+
+#define SECOND ((uint64_t)1000000000u)
+
+static ul_run_result result;
+static ul_timeline   line;
+static ul_advice     advice[UL_ADVICE_MAX];
+
+/* A run of ten seconds that has nothing to be said about. */
+static int begin(void **state) {
+  (void)state;
+  memset(&result, 0, sizeof result);
+  result.program.runtime = UL_RUNTIME_NATIVE;
+  result.preloaded = true;
+  result.wall_ns = 10 * SECOND;
+  result.samples = 200;
+  result.peak_rss_bytes = 800 * UL_MIB;
+  result.budget_bytes = 1000 * UL_MIB;
+  result.budget_exceeded_at_ns = UL_UNKNOWN;
+  result.live_bytes = UL_UNKNOWN;
+  ul_timeline_init(&line, result.budget_bytes);
+  return 0;
+}
+
+static const ul_advice *find(const char *text, const ul_peak_parts *parts) {
+  size_t count = ul_advise(&result, &line, parts, advice);
+  assert_in_range(count, 0, UL_ADVICE_MAX);
+  for (size_t i = 0; i < count; i++) {
+    assert_true(strlen(advice[i].text) > 20);
+    if (strstr(advice[i].text, text)) return &advice[i];
+  }
+  return NULL;
+}
+
+static void a_good_run_needs_nothing(void **state) {
+  (void)state;
+  assert_int_equal(ul_advise(&result, &line, NULL, advice), 0);
+}
+
+static void the_wall_asks_to_grow(void **state) {
+  (void)state;
+  result.exit_reason = UL_EXIT_REASON_WALL;
+  result.enclose.ended_at_wall = true;
+  result.enclose.kind = UL_ENCLOSURE_CGROUP2;
+  assert_string_equal(find("nothing more could be reclaimed", NULL)->flags,
+                      "--budget 1000Mi --max-budget 2Gi"); /* 2000 MiB, in steps of 64 */
+}
+
+static void a_kill_names_whose_limit_it_was(void **state) {
+  (void)state;
+  result.exit_reason = UL_EXIT_REASON_OOM_KILL;
+  assert_non_null(find("ullage doctor", NULL));
+  result.oom.group_kills = 1;
+  result.oom.limit_bytes = 512 * UL_MIB;
+  assert_null(find("ullage doctor", NULL));
+  assert_string_equal(find("may hold 512.0 MiB", NULL)->flags, "--budget 480Mi");
+}
+
+static void too_much_names_what_is_needed(void **state) {
+  (void)state;
+  result.peak_rss_bytes = 1500 * UL_MIB;
+  assert_string_equal(find("held 1500.0 MiB with a budget of 1000.0 MiB", NULL)->flags,
+                      "--budget 1856Mi");
+  result.enclose.kind = UL_ENCLOSURE_CGROUP1; /* there the group's count decides */
+  result.enclose.peak_bytes = 990 * UL_MIB;
+  assert_null(find("with a budget of", NULL));
+  assert_non_null(find("with 10.0 MiB to spare", NULL));
+}
+
+static void room_is_measured_on_both_sides(void **state) {
+  (void)state;
+  result.peak_rss_bytes = 200 * UL_MIB;
+  assert_string_equal(find("20 % of its budget", NULL)->flags, "--budget 240Mi");
+  result.peak_rss_bytes = 980 * UL_MIB;
+  assert_null(find("% of its budget", NULL));
+  assert_non_null(find("with 20.0 MiB to spare", NULL));
+}
+
+static void a_raise_becomes_the_next_budget(void **state) {
+  (void)state;
+  result.enclose.kind = UL_ENCLOSURE_CGROUP2;
+  result.enclose.raised_to_bytes = 1216 * UL_MIB;
+  assert_string_equal(find("the budget rose to 1216.0 MiB", NULL)->flags, "--budget 1216Mi");
+}
+
+static void no_budget_is_offered_one(void **state) {
+  (void)state;
+  result.budget_bytes = 0;
+  assert_string_equal(find("without a budget", NULL)->flags, "--budget 960Mi");
+  result.peak_rss_bytes = UL_MIB; /* as small as a shell: not worth one */
+  assert_null(find("without a budget", NULL));
+}
+
+static void free_and_foreign_memory_are_told_apart(void **state) {
+  ul_peak_parts parts = {.valid = true,
+                         .resident_bytes = 800 * UL_MIB,
+                         .live_bytes = 400 * UL_MIB,
+                         .free_bytes = 300 * UL_MIB};
+  (void)state;
+  assert_non_null(find("300.0 MiB of the heap were free", &parts));
+  assert_null(find("were not this heap", &parts));
+  parts.live_bytes = 100 * UL_MIB;
+  parts.free_bytes = 10 * UL_MIB;
+  assert_null(find("of the heap were free", &parts));
+  assert_non_null(find("690.0 MiB of the peak were not this heap", &parts));
+  parts.valid = false;
+  assert_null(find("heap", &parts));
+}
+
+static void run_with(uint64_t (*bytes)(uint64_t second)) {
+  ul_timeline_init(&line, 0);
+  for (uint64_t i = 0; i <= 100; i++) {
+    ul_timeline_look look = {.at_ns = i * SECOND, .resident_bytes = bytes(i)};
+    ul_timeline_add(&line, &look);
+  }
+}
+
+static uint64_t grows(uint64_t second) {
+  return (100 + 5 * second) * UL_MIB;
+}
+
+static uint64_t levels_off(uint64_t second) {
+  return (second < 40 ? 100 + 5 * second : 300) * UL_MIB;
+}
+
+static void growth_is_seen_only_where_it_goes_on(void **state) {
+  (void)state;
+  run_with(grows);
+  assert_non_null(find("still growing", NULL));
+  run_with(levels_off);
+  assert_null(find("still growing", NULL));
+}
+
+static void what_was_not_done_is_said(void **state) {
+  (void)state;
+  strcpy(result.enclose.why_not, "<b>no right to make a cgroup");
+  assert_non_null(find("watched, not enclosed: <b>no right", NULL));
+  result.enclose.moved_out = true;
+  assert_non_null(find("left its group", NULL));
+  result.preloaded = false;
+  result.program.is_static = true;
+  assert_non_null(find("linked statically", NULL));
+  result.wall_ns = SECOND / 10;
+  result.samples = 1;
+  assert_non_null(find("looked at 1 time.", NULL));
+  result.major_faults = 100000;
+  assert_non_null(find("waited for the disk", NULL));
+}
+
+static void budgets_are_written_as_one_types_them(void **state) {
+  static const struct {
+    uint64_t    bytes;
+    const char *text;
+  } rows[] = {{1, "1Mi"},
+              {20 * UL_MIB + 1, "21Mi"},
+              {100 * UL_MIB, "112Mi"},
+              {112 * UL_MIB, "112Mi"},
+              {1000 * UL_MIB, "1008Mi"},
+              {1500 * UL_MIB, "1536Mi"},
+              {2 * UL_GIB, "2Gi"},
+              {20 * UL_GIB + 1, "20736Mi"}};
+  (void)state;
+  for (size_t i = 0; i < UL_ARRAY_LEN(rows); i++) {
+    char text[24];
+    ul_advice_budget(rows[i].bytes, text);
+    assert_string_equal(text, rows[i].text);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup(a_good_run_needs_nothing, begin),
+      cmocka_unit_test_setup(the_wall_asks_to_grow, begin),
+      cmocka_unit_test_setup(a_kill_names_whose_limit_it_was, begin),
+      cmocka_unit_test_setup(too_much_names_what_is_needed, begin),
+      cmocka_unit_test_setup(room_is_measured_on_both_sides, begin),
+      cmocka_unit_test_setup(a_raise_becomes_the_next_budget, begin),
+      cmocka_unit_test_setup(no_budget_is_offered_one, begin),
+      cmocka_unit_test_setup(free_and_foreign_memory_are_told_apart, begin),
+      cmocka_unit_test_setup(growth_is_seen_only_where_it_goes_on, begin),
+      cmocka_unit_test_setup(what_was_not_done_is_said, begin),
+      cmocka_unit_test_setup(budgets_are_written_as_one_types_them, begin),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
