@@ -4,7 +4,7 @@
 
 #define LOOK_NS       ((uint64_t)1000000000)
 #define LOOK_SOON_NS  ((uint64_t)250000000)
-#define SOON_NS       ((uint64_t)10000000000) /* a short run leaves no later moment */
+#define SOON_NS       ((uint64_t)3000000000) /* a short run leaves no later moment */
 #define ATTEMPTS_MOST 8
 #define BUSY_LEAST_NS ((uint64_t)2000000000) /* less is no measurement */
 

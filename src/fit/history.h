@@ -96,10 +96,10 @@ void ul_history_run_init(ul_history_run *ret_run);
 
 #define UL_HISTORY_TEXT_MAX 2048
 
-/* What tells programs apart: the file, and for a runtime ("jvm", "python", "node") that runs
- * somebody else's code, which: the first script, class, module or -jar. Not the environment and not
- * the other arguments: they change from run to run. `program`: its path; `arguments` as typed, the
- * program's name first. Pure but for realpath() of a script. */
+/* What tells programs apart: the file (its real path), and for a runtime ("jvm", "python", "node",
+ * "dotnet") that runs somebody else's code, which: the first script, class, module or -jar. Not the
+ * environment and not the other arguments: they change from run to run. `program`: its path;
+ * `arguments` as typed, the program's name first. Files are only looked at. */
 void ul_history_identity(const char *program, const char *runtime, char *const *arguments,
                          char ret_identity[UL_HISTORY_TEXT_MAX]);
 

@@ -114,17 +114,17 @@ static const char *name_of(const char *path) {
   return slash ? slash + 1 : path;
 }
 
-/* By path or by name, of the program or of what its runtime runs: the identity is both. */
+/* By path or by name, of the program or of what its runtime runs: the last word of the identity. */
 static bool is_called(const ul_history_run *run, const char *wanted) {
-  if (!run->program) return false;
-  if (strcmp(run->program, wanted) == 0 || strcmp(name_of(run->program), wanted) == 0) return true;
-  size_t length = strlen(run->program);
-  if (!run->identity || strncmp(run->identity, run->program, length) != 0 ||
-      run->identity[length] != ' ') {
-    return false;
+  if (run->program &&
+      (strcmp(run->program, wanted) == 0 || strcmp(name_of(run->program), wanted) == 0)) {
+    return true;
   }
-  const char *script = run->identity + length + 1;
-  return strcmp(script, wanted) == 0 || strcmp(name_of(script), wanted) == 0;
+  size_t length = run->identity ? strlen(run->identity) : 0, tail = strlen(wanted);
+  if (tail == 0 || tail > length || strcmp(run->identity + length - tail, wanted) != 0)
+    return false;
+  char before = tail < length ? run->identity[length - tail - 1] : ' ';
+  return before == ' ' || before == '/';
 }
 
 static int not_found(const ul_history *history, const ul_history_query *query,

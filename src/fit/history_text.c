@@ -94,28 +94,41 @@ static const char *find_script(const struct runtime_words *words, char *const *a
   return NULL;
 }
 
+/* A script names its interpreter itself; what follows it on the command line are its arguments. */
+static bool is_script(const char *path) {
+  char  start[2] = "";
+  FILE *file = fopen(path, "re");
+  if (!file) return false;
+  bool is =
+      fread(start, 1, sizeof start, file) == sizeof start && start[0] == '#' && start[1] == '!';
+  fclose(file);
+  return is;
+}
+
+/* Appends what there is room for. */
+static size_t append(char text[UL_HISTORY_TEXT_MAX], size_t length, const char *more) {
+  size_t bytes = UL_MIN(strlen(more), UL_HISTORY_TEXT_MAX - 1 - length);
+  memcpy(text + length, more, bytes);
+  text[length + bytes] = 0;
+  return length + bytes;
+}
+
 void ul_history_identity(const char *program, const char *runtime, char *const *arguments,
                          char ret_identity[UL_HISTORY_TEXT_MAX]) {
   const struct runtime_words *words = words_of(runtime);
   const char                 *option = "", *script = NULL;
   char                        real[PATH_MAX];
-  if (words) script = find_script(words, arguments, &option);
-  if (!script) {
-    snprintf(ret_identity, UL_HISTORY_TEXT_MAX, "%s", program);
-    return;
-  }
+  size_t                      length;
+  length = append(ret_identity, 0, realpath(program, real) ? real : program);
+  if (words && !is_script(program)) script = find_script(words, arguments, &option);
+  if (!script) return;
   /* A module, a class, a text: not a file. */
   bool is_file = (!option[0] || strcmp(option, "-jar") == 0) && realpath(script, real);
   if (strcmp(option, "-jar") == 0) option = ""; /* its file says enough */
-  const char *const parts[] = {program, " ", option, option[0] && script[0] ? " " : "",
-                               is_file ? real : script};
-  size_t            length = 0;
-  for (size_t i = 0; i < UL_ARRAY_LEN(parts); i++) {
-    size_t bytes = UL_MIN(strlen(parts[i]), UL_HISTORY_TEXT_MAX - 1 - length);
-    memcpy(ret_identity + length, parts[i], bytes);
-    length += bytes;
-  }
-  ret_identity[length] = 0;
+  length = append(ret_identity, length, " ");
+  length = append(ret_identity, length, option);
+  if (option[0] && script[0]) length = append(ret_identity, length, " ");
+  append(ret_identity, length, is_file ? real : script);
 }
 
 /* ---- The command line ------------------------------------------------------------------------- */

@@ -214,6 +214,25 @@ static bool not_the_heap(const struct facts *f, ul_advice *advice) {
              ul_size_mib(other, p->resident_bytes - heap));
 }
 
+/* What it needs only once, at its start. */
+static bool startup_decides(const struct facts *f, ul_advice *advice) {
+  const ul_timeline *line = f->timeline;
+  uint64_t           first = f->result->startup_peak_rss_bytes, later = 0;
+  uint64_t           until_ns = UL_MIN(UL_FIGURES_STARTUP_NS, f->result->wall_ns / 10);
+  char               at_start[UL_SIZE_TEXT_MAX], after[UL_SIZE_TEXT_MAX];
+  if (!line || first == UL_UNKNOWN || f->result->wall_ns < 20 * SECOND) return false;
+  for (size_t i = 0; i < line->count; i++) {
+    if (line->point[i].from_ns > until_ns) later = UL_MAX(later, line->point[i].resident_bytes);
+  }
+  if (later == 0 || first < later + later / 4 || first - later < LEAST_FREE) return false;
+  return say(
+      advice,
+      "Its start-up decides how much it needs: %s then, and never more than %s after. What is "
+      "loaded, compiled or sorted there, done in smaller steps, lets it live in a smaller "
+      "budget.",
+      ul_size_mib(at_start, first), ul_size_mib(after, later));
+}
+
 /* The highest of each quarter of the time, after the first: does each rise above the one before? */
 static bool still_growing(const struct facts *f, ul_advice *advice) {
   const ul_timeline *line = f->timeline;
@@ -289,10 +308,38 @@ static bool short_run(const struct facts *f, ul_advice *advice) {
              time, f->result->samples, f->result->samples == 1 ? "" : "s");
 }
 
-static rule *const rules[] = {
-    killed, at_the_wall,   failed_while_full, exceeded,      raised,
-    tight,  still_growing, much_free,         not_the_heap,  pages_from_disk,
-    roomy,  no_budget,     not_held,          not_preloaded, short_run};
+static rule *const rules[] = {killed,    at_the_wall,  failed_while_full, exceeded,
+                              raised,    tight,        startup_decides,   still_growing,
+                              much_free, not_the_heap, pages_from_disk,   roomy,
+                              no_budget, not_held,     not_preloaded,     short_run};
+
+bool ul_advise_price(const ul_run_result *result, const ul_price *price, uint64_t limit_bytes,
+                     ul_advice *ret_advice) {
+  char     limit[UL_SIZE_TEXT_MAX], cheap_text[UL_SIZE_TEXT_MAX];
+  uint64_t cheap = ul_price_limit(price, UL_PRICE_CHEAP);
+  if (limit_bytes == 0 || result->budget_bytes == 0 || cheap == UINT64_MAX) return false;
+  double share = ul_price_share(price, limit_bytes);
+  /* What is not heap grows less than the heap does: this errs to the larger budget. */
+  double budget = (double)result->budget_bytes * (double)cheap / (double)limit_bytes;
+  ul_size_mib(limit, limit_bytes);
+  ul_size_mib(cheap_text, cheap);
+  *ret_advice = (ul_advice){0};
+  if (share > UL_PRICE_CHEAP * 1.2) {
+    flag_budget(ret_advice, (uint64_t)budget);
+    return say(ret_advice,
+               "With a heap of at most %s garbage collection takes %s%.0f %%%s of the processor "
+               "time. With %s it would take %.0f %%.",
+               limit, share >= UL_PRICE_SHARE_MOST ? "" : "some ", 100 * share,
+               share >= UL_PRICE_SHARE_MOST ? " or more" : "", cheap_text, 100 * UL_PRICE_CHEAP);
+  }
+  if (share > UL_PRICE_CHEAP / 2 || budget > 0.8 * (double)result->budget_bytes) return false;
+  flag_budget(ret_advice, (uint64_t)budget);
+  return say(
+      ret_advice,
+      "With a heap of at most %s garbage collection takes some %.1f %% of the processor time. "
+      "If %.0f %% is cheap enough, %s does.",
+      limit, 100 * share, 100 * UL_PRICE_CHEAP, cheap_text);
+}
 
 size_t ul_advise(const ul_run_result *result, const ul_timeline *timeline,
                  const ul_peak_parts *parts, ul_advice ret_advice[UL_ADVICE_MAX]) {

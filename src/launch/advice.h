@@ -10,6 +10,7 @@
 #ifndef UL_LAUNCH_ADVICE_H
 #define UL_LAUNCH_ADVICE_H
 
+#include "launch/price.h"
 #include "launch/supervise.h"
 #include "launch/timeline.h"
 
@@ -34,6 +35,11 @@ typedef struct ul_peak_parts {
 /* `timeline`, `parts`: NULL where there is none. Returns how many there are. */
 size_t ul_advise(const ul_run_result *result, const ul_timeline *timeline,
                  const ul_peak_parts *parts, ul_advice ret_advice[UL_ADVICE_MAX]);
+
+/* What garbage collection costs at this run's limit of the heap, and the budget that makes it a tenth.
+ * False: the limit is not known (0), or there is nothing to say. */
+bool ul_advise_price(const ul_run_result *result, const ul_price *price, uint64_t limit_bytes,
+                     ul_advice *ret_advice);
 
 /* A budget that leaves a peak some room, as one types it: "1792Mi". Rounded up to 1, 16, 64 or
  * 256 MiB, so that it is not taken for more exact than it is. */

@@ -132,7 +132,7 @@ static bool read_go(ul_gctime *gctime) {
     best_busy_ns = busy_ns;
   }
   if (best_busy_ns == 0) return false;
-  if (best_busy_ns > gctime->young_busy_ns || gctime->reads % RARE_READS == 0) read_go_rest(gctime);
+  if (gctime->looks++ % RARE_READS == 0) read_go_rest(gctime);
   judge_disturbance(gctime, best_busy_ns);
   take_times(gctime, best_gc_ns, best_busy_ns);
   return true;
@@ -213,10 +213,11 @@ static void read_jvm_times(ul_gctime *gctime, const ul_jvm *jvm) {
   if (busy_ns > 0) take_times(gctime, UL_MIN(gc_ns, busy_ns), busy_ns);
 }
 
-/* Opened each time, so that the file that an earlier JVM of this number left is not kept; and the
- * last one is kept when it is gone. */
+/* Opened again now and then, so that the file that an earlier JVM of this number left is not kept;
+ * and the last one is kept when it is gone. */
 static bool open_jvm(ul_gctime *gctime) {
   int fd;
+  if (gctime->counters_fd >= 0 && gctime->looks % 4 != 0) return true;
   if (!gctime->buffer) gctime->buffer = malloc(UL_HSPERF_MOST);
   if (!gctime->buffer) return false;
   if (ul_insight_jvm_open(gctime->pid, &fd) < 0) return gctime->counters_fd >= 0;

@@ -79,11 +79,44 @@ void ul_html_text(FILE *out, const char *text, bool keeps_lines) {
   }
 }
 
+/* Can it be shown as it is? Else its bytes are. */
+static unsigned shown_length(const unsigned char *s) {
+  uint32_t code = 0;
+  unsigned length = decode(s, &code);
+  if (length == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0) || is_unwanted(code)) return 0;
+  return length;
+}
+
+/* $'…', which shells read byte by byte: exact also where a byte has no picture. */
+static void write_bytes(FILE *out, const unsigned char *s) {
+  char character[5];
+  fputs("$&#39;", out);
+  while (*s) {
+    unsigned length = shown_length(s);
+    if (length == 0) {
+      fprintf(out, *s == '\n' ? "\\n" : *s == '\t' ? "\\t" : "\\x%02x", *s);
+      s++;
+      continue;
+    }
+    if (*s == '\'' || *s == '\\') fputc('\\', out);
+    memcpy(character, s, length);
+    character[length] = 0;
+    ul_html_text(out, character, false);
+    s += length;
+  }
+  fputs("&#39;", out);
+}
+
 void ul_html_argument(FILE *out, const char *argument) {
   static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
                               "_-./:=,+@%^";
   if (argument[0] && argument[strspn(argument, plain)] == 0) {
     ul_html_text(out, argument, false);
+    return;
+  }
+  for (const unsigned char *s = (const unsigned char *)argument; *s; s += shown_length(s)) {
+    if (shown_length(s) > 0) continue;
+    write_bytes(out, (const unsigned char *)argument);
     return;
   }
   fputs("&#39;", out);

@@ -19,7 +19,8 @@
  * `keeps_lines`, for a <pre>. */
 void ul_html_text(FILE *out, const char *text, bool keeps_lines);
 
-/* Writes an argument as it would be typed into a shell, escaped as above. */
+/* Writes an argument as it would be typed into a shell: in quotes where it needs them, as $'…\x1b…'
+ * where it has bytes that cannot be shown. Escaped as above. */
 void ul_html_argument(FILE *out, const char *argument);
 
 #define UL_TIME_TEXT_MAX 32

@@ -14,8 +14,9 @@
 #include "launch/report_html_parts.h"
 #include "launch/report_svg.h"
 
-#define POLICY \
-  "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+#define POLICY                                                                             \
+  "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-" UL_HTML_SCRIPT_HASH \
+  "'; img-src data:; base-uri 'none'; form-action 'none'"
 
 static const char *name_of(const ul_report_view *view) {
   const char *slash = strrchr(view->arguments[0], '/');
@@ -80,6 +81,9 @@ static void write_verdict(FILE *out, const ul_run_result *result) {
     fprintf(out,
             " <span class=\"bad\">was killed for memory</span> with a budget of <span "
             "class=\"q\">%s</span>",
+            budget);
+  } else if (used == UL_UNKNOWN) {
+    fprintf(out, " had a budget of <span class=\"q\">%s</span>; what it held, nobody could see",
             budget);
   } else if (ul_report_budget_kept(result)) {
     fprintf(out,
@@ -234,6 +238,11 @@ static void write_memory(FILE *out, const ul_report_view *view) {
 static void write_next(FILE *out, const ul_report_view *view) {
   ul_advice advice[UL_ADVICE_MAX];
   size_t    count = ul_advise(view->result, view->timeline, view->parts, advice);
+  if (view->price && view->price->valid && count < UL_ADVICE_MAX &&
+      ul_advise_price(view->result, &view->price->price, view->price->limit_bytes,
+                      &advice[count])) {
+    count++;
+  }
   fputs("<section aria-labelledby=\"next\"><h2 id=\"next\">What to do next</h2>\n", out);
   if (count == 0) fputs("<p>Nothing; it did what it was meant to.</p>\n", out);
   if (count > 0) fputs("<ul class=\"next\">\n", out);
@@ -260,8 +269,12 @@ static void write_price(FILE *out, const ul_report_price *price) {
   ul_svg_price(out, price);
   fputs("<figcaption class=\"lead\">", out);
   if (price->price.points > 0) {
-    fprintf(out, "The curve rests on %zu runs; none of them is further from it than %.1f points. ",
-            price->price.points, 100 * price->price.worst_miss);
+    fprintf(out, "The curve rests on %zu runs", price->price.points);
+    if (price->price.points > 2) { /* a curve through two has no distance from them */
+      fprintf(out, "; none of them is further from it than %.1f points",
+              100 * price->price.worst_miss);
+    }
+    fputs(". ", out);
   }
   if (price->count > 0) fputs("Rings are runs; the filled one is this. ", out);
   fputs("Nothing above 40 % is foretold.</figcaption></figure></section>\n", out);

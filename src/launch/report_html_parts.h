@@ -10,6 +10,8 @@
 /* report_html_style.c */
 void ul_html_style(FILE *out);
 void ul_html_script(FILE *out, const ul_timeline *timeline); /* with its data: numbers only */
+/* Of what stands between <script> and </script>, in base64. */
+#define UL_HTML_SCRIPT_HASH "ZSibpQh8L8gkn3SBgIxmkiTEfmVMfmQFi0S43PljNbs="
 
 /* report_html_course.c: the marks and the points as tables. */
 void ul_html_marks(FILE *out, const ul_report_view *view);

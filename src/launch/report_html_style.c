@@ -70,8 +70,9 @@ static const char *const style[] = {
     "background:var(--ground);border:2px solid "
     "var(--resident)}.dot.now{background:var(--resident)}",
     ".peak{position:absolute;color:var(--resident);font-size:.8rem;font-weight:600;line-height:1;",
-    "margin:.45rem .6rem;background:var(--ground);border-radius:.2rem;padding:.12rem .25rem;",
-    "white-space:nowrap}",
+    "margin:.3rem .6rem;background:var(--ground);border-radius:.2rem;padding:.12rem .25rem;",
+    "white-space:nowrap}.peak.above{transform:translateY(calc(-100% - .6rem))}",
+    ".peak.price.before{transform:translateY(calc(-100% - 1.2rem))}",
     ".badge{position:absolute;top:-1.5rem;transform:translateX(-50%);min-width:1.3rem;",
     "padding:.12rem .3rem;border-radius:.7rem;background:var(--mark);color:var(--ground);",
     "font-size:.74rem;font-weight:650;line-height:1.06rem;text-align:center}",
@@ -101,7 +102,7 @@ static const char *const style[] = {
     "rect.other{fill:var(--other)}.bar{display:block;width:100%;height:2.1rem;margin:.7rem 0}",
     ".scroll{overflow-x:auto}",
     "table{border-collapse:collapse;width:100%;font-size:.9rem;margin:.5rem 0}",
-    "caption{text-align:left;color:var(--soft);padding:.2rem 0}",
+    "table.narrow{max-width:34rem}caption{text-align:left;color:var(--soft);padding:.2rem 0}",
     "th,td{text-align:left;padding:.42rem 1.1rem .42rem 0;vertical-align:top;",
     "border-bottom:1px solid var(--rule)}th{font-weight:600}thead th{color:var(--soft);",
     "font-weight:500;font-size:.82rem}td.n,th.n{text-align:right;white-space:nowrap;",
@@ -138,35 +139,39 @@ void ul_html_style(FILE *out) {
   fputs("</style>\n", out);
 }
 
-/* Points are [µs of the highest, KiB resident, KiB live or -1]. */
+/* The policy of the page permits this one script, by its SHA-256, and no other: so it is constant, and
+ * the points are data. Who changes a byte of it changes UL_HTML_SCRIPT_HASH, too; until then the browser
+ * refuses it, tests/e2e fails, and the browser's console names the right one. */
 static const char *const script[] = {
     "(function(){'use strict';",
+    "const P=JSON.parse(document.getElementById('points').dataset.points);",
     "const box=document.getElementById('readout'),slider=document.getElementById('moment'),",
     "said=document.getElementById('said'),plot=document.getElementById('plot'),",
     "cursor=document.getElementById('cursor');",
     "if(!P.length||!box||!plot)return;",
     "const end=Number(cursor.dataset.end);",
-    "function time(us){const s=us/1e6;return s<1?(us/1e3).toFixed(0)+' ms':s<120?s.toFixed(2)+' "
-    "s':",
-    "s<7200?Math.floor(s/60)+' min '+Math.floor(s%60)+' s':",
+    "function time(us){const s=us/1e6;return s<1?(us/1e3).toFixed(0)+' ms':",
+    "s<120?s.toFixed(2)+' s':s<7200?Math.floor(s/60)+' min '+Math.floor(s%60)+' s':",
     "Math.floor(s/3600)+' h '+Math.floor(s/60%60)+' min';}",
     "function size(k){return (k/1024).toFixed(1)+' MiB';}",
-    "function show(i){const p=P[i];slider.value=i;",
+    "function say(i){const p=P[i];slider.value=i;",
     "const text='at '+time(p[0])+': '+size(p[1])+' resident'+(p[2]<0?'':', '+size(p[2])+' live');",
-    "said.textContent=text;slider.setAttribute('aria-valuetext',text);",
-    "cursor.hidden=false;cursor.style.left=(100*p[0]/end)+'%';}",
-    "function near(us){let a=0,b=P.length-1;while(a<b){const m=(a+b)>>1;if(P[m][0]<us)a=m+1;else "
-    "b=m;}",
+    "said.textContent=text;slider.setAttribute('aria-valuetext',text);}",
+    "function show(i){say(i);cursor.hidden=false;cursor.style.left=(100*P[i][0]/end)+'%';}",
+    "function near(us){let a=0,b=P.length-1;",
+    "while(a<b){const m=(a+b)>>1;if(P[m][0]<us)a=m+1;else b=m;}",
     "return a>0&&us-P[a-1][0]<P[a][0]-us?a-1:a;}",
-    "slider.max=P.length-1;box.hidden=false;",
+    "let top=0;for(let i=1;i<P.length;i++)if(P[i][1]>P[top][1])top=i;",
+    "slider.max=P.length-1;box.hidden=false;say(top);",
     "slider.addEventListener('input',function(){show(Number(slider.value));});",
     "plot.addEventListener('pointermove',function(e){const r=plot.getBoundingClientRect();",
     "const share=Math.min(1,Math.max(0,(e.clientX-r.left)/r.width));show(near(share*end));});",
     "})();",
 };
 
-void ul_html_script(FILE *out, const ul_timeline *timeline) {
-  fputs("<script>\nconst P=[", out);
+/* [µs of the highest, KiB resident, KiB live or -1] for each point. */
+static void write_points(FILE *out, const ul_timeline *timeline) {
+  fputs("<div id=\"points\" hidden data-points=\"[", out);
   for (size_t i = 0; i < timeline->count; i++) {
     const ul_timeline_point *point = &timeline->point[i];
     fprintf(out, "%s[%" PRIu64 ",%" PRIu64 ",", i ? "," : "", point->at_ns / 1000,
@@ -178,7 +183,12 @@ void ul_html_script(FILE *out, const ul_timeline *timeline) {
     }
     if (i % 6 == 5) fputs("\n", out);
   }
-  fputs("];\n", out);
+  fputs("]\"></div>\n", out);
+}
+
+void ul_html_script(FILE *out, const ul_timeline *timeline) {
+  write_points(out, timeline);
+  fputs("<script>\n", out);
   for (size_t i = 0; i < UL_ARRAY_LEN(script); i++) fprintf(out, "%s\n", script[i]);
   fputs("</script>\n", out);
 }

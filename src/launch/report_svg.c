@@ -15,6 +15,8 @@
 #include "launch/html_text.h"
 
 #define SIDE          1000.0
+#define SAW_DEPTH     18 /* percent of the height, between the peaks of a saw and its valleys */
+#define TIME_TICKS    8
 #define MARK_DISTANCE 60.0 /* of SIDE: on a narrow page, the width of a badge */
 
 struct scale {
@@ -58,19 +60,19 @@ void ul_axis_size_label(uint64_t bytes, uint64_t most_bytes, char ret_text[32]) 
            units[unit]);
 }
 
+/* The unit follows from the step, so that no two neighbours read the same. */
 void ul_axis_time_label(uint64_t ns, uint64_t most_ns, char ret_text[32]) {
-  double seconds = (double)ns / 1e9, most = (double)most_ns / 1e9;
-  if (most < 2) {
-    snprintf(ret_text, 32, "%.0f ms", seconds * 1e3);
-  } else if (most < 240) {
-    double tenth = seconds * 10 - 10 * (double)(uint64_t)seconds;
-    snprintf(ret_text, 32, tenth > 0.5 && tenth < 9.5 ? "%.1f s" : "%.0f s", seconds);
-  } else if (most < 4 * 3600) {
-    snprintf(ret_text, 32, "%.0f min", seconds / 60);
-  } else if (most < 96 * 3600) {
-    snprintf(ret_text, 32, "%.0f h", seconds / 3600);
+  const double second = 1e9, step = (double)ul_axis_time_step(most_ns, TIME_TICKS);
+  if (step < second) {
+    snprintf(ret_text, 32, "%.0f ms", (double)ns / second * 1e3);
+  } else if (step < 60 * second) {
+    snprintf(ret_text, 32, "%.0f s", (double)ns / second);
+  } else if (step < 3600 * second) {
+    snprintf(ret_text, 32, "%.0f min", (double)ns / second / 60);
+  } else if (step < 86400 * second) {
+    snprintf(ret_text, 32, "%.0f h", (double)ns / second / 3600);
   } else {
-    snprintf(ret_text, 32, "%.0f d", seconds / 86400);
+    snprintf(ret_text, 32, "%.0f d", (double)ns / second / 86400);
   }
 }
 
@@ -103,7 +105,7 @@ static struct scale scale_of(const ul_report_view *view) {
 
 static void draw_labels(FILE *out, const struct scale *scale) {
   uint64_t size = ul_axis_size_step(scale->top_bytes, 7);
-  uint64_t time = ul_axis_time_step(scale->end_ns, 8);
+  uint64_t time = ul_axis_time_step(scale->end_ns, TIME_TICKS);
   char     text[32];
   fputs("<div class=\"axis y\" aria-hidden=\"true\">", out);
   for (uint64_t i = 0; i <= scale->top_bytes / size; i++) {
@@ -122,7 +124,7 @@ static void draw_labels(FILE *out, const struct scale *scale) {
 
 static void draw_grid(FILE *out, const struct scale *scale) {
   uint64_t size = ul_axis_size_step(scale->top_bytes, 7);
-  uint64_t time = ul_axis_time_step(scale->end_ns, 8);
+  uint64_t time = ul_axis_time_step(scale->end_ns, TIME_TICKS);
   fputs("<path class=\"grid\" d=\"", out);
   for (uint64_t i = 0; i <= scale->top_bytes / size; i++) {
     uint64_t at = i * size;
@@ -197,15 +199,40 @@ static void label_budget(FILE *out, const ul_timeline *line, const struct scale 
   }
 }
 
+/* The lowest that is drawn where the label of the peak will stand: in a third of the width (on a
+ * narrow page it takes that much) to one side of it. */
+static uint64_t lowest_beside(const ul_timeline *line, const struct scale *scale, bool before) {
+  uint64_t reach = scale->end_ns / 3, lowest = line->peak_bytes;
+  uint64_t from = before ? line->peak_at_ns - UL_MIN(line->peak_at_ns, reach) : line->peak_at_ns;
+  for (size_t i = 0; i < line->count; i++) {
+    const ul_timeline_point *point = &line->point[i];
+    if (point->at_ns < from || point->from_ns > from + reach) continue;
+    lowest = UL_MIN(lowest, UL_MIN(point->resident_bytes, point->live_bytes));
+  }
+  return lowest;
+}
+
+/* The ring is at the peak. Its label hides nothing of the course: below a saw, which comes back to
+ * its peak again and again; above a hill, where the budget leaves room; else on its slope. */
 static void label_peak(FILE *out, const ul_timeline *line, const struct scale *scale) {
-  char   text[UL_SIZE_TEXT_MAX];
-  double x = x_of(scale, line->peak_at_ns) / 10, y = y_of(scale, line->peak_bytes) / 10;
+  char        text[UL_SIZE_TEXT_MAX];
+  double      x = x_of(scale, line->peak_at_ns) / 10, y = y_of(scale, line->peak_bytes) / 10;
+  bool        before = x > 60;
+  double      below = y_of(scale, lowest_beside(line, scale, before)) / 10, top = y;
+  uint64_t    budget = scale->shows_budget ? ul_timeline_budget(line, line->peak_at_ns) : 0;
+  double      room = budget > line->peak_bytes ? y - y_of(scale, budget) / 10 : y;
+  const char *above = "";
+  if (below - y < SAW_DEPTH && below < 85) {
+    top = below;
+  } else if (room > 12 || y > 85) {
+    above = " above";
+  }
   fprintf(out,
           "<span class=\"dot\" style=\"left:%.2f%%;top:%.2f%%\" aria-hidden=\"true\"></span>"
-          "<span class=\"peak%s\" style=\"%s:%.2f%%;top:%.2f%%\" aria-hidden=\"true\">peak "
+          "<span class=\"peak%s%s\" style=\"%s:%.2f%%;top:%.2f%%\" aria-hidden=\"true\">peak "
           "%s</span>\n",
-          x, y, x > 60 ? " before" : "", x > 60 ? "right" : "left", x > 60 ? 100 - x : x, y,
-          ul_size_mib(text, line->peak_bytes));
+          x, y, before ? " before" : "", above, before ? "right" : "left", before ? 100 - x : x,
+          top, ul_size_mib(text, line->peak_bytes));
 }
 
 /* ---- Marks and lanes -------------------------------------------------------------------------- */
@@ -226,11 +253,15 @@ size_t ul_svg_group_marks(const ul_timeline *timeline, uint64_t end_ns,
   return groups;
 }
 
+/* One line for each group: hundreds of them would hide the course. */
 static void draw_marks(FILE *out, const ul_timeline *line, const struct scale *scale) {
+  unsigned group[UL_TIMELINE_MARKS], last = 0;
   if (line->marks == 0) return;
+  ul_svg_group_marks(line, scale->end_ns, group);
   fputs("<path class=\"mark\" d=\"", out);
   for (size_t i = 0; i < line->marks; i++) {
-    fprintf(out, "M%.1f 0V1000", x_of(scale, line->mark[i].at_ns));
+    if (group[i] != last) fprintf(out, "M%.1f 0V1000", x_of(scale, line->mark[i].at_ns));
+    last = group[i];
   }
   fputs("\"/>\n", out);
 }

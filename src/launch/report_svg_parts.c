@@ -67,13 +67,19 @@ struct range {
   double from, to;
 };
 
-/* From where collection takes all that is foretold to where it takes 3 %, and all points in it. */
+/* From where collection takes all that is foretold to a little after where it takes a tenth: beyond,
+ * a larger budget buys next to nothing. All points and this run are in it. */
 static struct range range_of(const ul_report_price *price) {
-  struct range range = {(double)ul_price_limit(&price->price, UL_PRICE_SHARE_MOST),
-                        (double)ul_price_limit(&price->price, 0.03)};
+  double       most = (double)ul_price_limit(&price->price, UL_PRICE_SHARE_MOST);
+  double       cheap = (double)ul_price_limit(&price->price, UL_PRICE_CHEAP);
+  struct range range = {most, cheap + (cheap - most) / 4};
   for (size_t i = 0; i < price->count; i++) {
     range.from = UL_MIN(range.from, (double)price->points[i].limit_bytes);
     range.to = UL_MAX(range.to, (double)price->points[i].limit_bytes);
+  }
+  if (price->limit_bytes) {
+    range.from = UL_MIN(range.from, (double)price->limit_bytes);
+    range.to = UL_MAX(range.to, (double)price->limit_bytes);
   }
   double room = (range.to - range.from) / 20;
   range.from = range.from > room ? range.from - room : 0;
@@ -108,8 +114,10 @@ static void price_axes(FILE *out, const struct range *range) {
 static void price_table(FILE *out, const ul_report_price *price) {
   static const double shares[] = {0.30, 0.20, 0.10, 0.05};
   char                size[UL_SIZE_TEXT_MAX];
-  fputs("<table><caption>What other limits would cost</caption><thead><tr><th scope=\"col\">"
-        "collection takes</th><th scope=\"col\">at a heap limit of</th></tr></thead><tbody>\n",
+  fputs("<table class=\"narrow\"><caption>What other limits would cost</caption><thead><tr><th "
+        "scope=\"col\">"
+        "collection takes</th><th scope=\"col\" class=\"n\">at a heap limit "
+        "of</th></tr></thead><tbody>\n",
         out);
   for (size_t i = 0; i < UL_ARRAY_LEN(shares); i++) {
     fprintf(out,
@@ -118,6 +126,49 @@ static void price_table(FILE *out, const ul_report_price *price) {
             100 * shares[i], ul_size_mib(size, ul_price_limit(&price->price, shares[i])));
   }
   fputs("</tbody></table>\n", out);
+}
+
+/* A point of the curve by name. The curve falls, so above and to the right of it is room. */
+static void price_label(FILE *out, const struct range *range, uint64_t limit, double share,
+                        const char *words) {
+  double x = x_of(range, (double)limit) / 10;
+  fprintf(
+      out,
+      "<span class=\"peak above price%s\" style=\"%s:%.2f%%;top:%.2f%%\" aria-hidden=\"true\">%s"
+      "</span>\n",
+      x > 60 ? " before" : "", x > 60 ? "right" : "left", x > 60 ? 100 - x : x, y_of(share) / 10,
+      words);
+}
+
+/* The runs that are known, this one, and the limit at which collection is cheap. */
+static void price_dots(FILE *out, const ul_report_price *price, const struct range *range) {
+  uint64_t cheap = ul_price_limit(&price->price, UL_PRICE_CHEAP);
+  double   here = price->limit_bytes ? ul_price_share(&price->price, price->limit_bytes) : 0;
+  bool     is_known = false;
+  char     size[UL_SIZE_TEXT_MAX], words[64];
+  for (size_t i = 0; i < price->count; i++) {
+    const ul_price_point *point = &price->points[i];
+    bool                  is_this = point->limit_bytes == price->limit_bytes;
+    is_known |= is_this;
+    fprintf(out,
+            "<span class=\"dot%s\" style=\"left:%.2f%%;top:%.2f%%\" "
+            "aria-hidden=\"true\"></span>\n",
+            is_this ? " now" : "", x_of(range, (double)point->limit_bytes) / 10,
+            y_of(point->share) / 10);
+  }
+  if (here > 0 && here < UL_PRICE_SHARE_MOST) {
+    if (!is_known) {
+      fprintf(out,
+              "<span class=\"dot now\" style=\"left:%.2f%%;top:%.2f%%\" aria-hidden=\"true\">"
+              "</span>\n",
+              x_of(range, (double)price->limit_bytes) / 10, y_of(here) / 10);
+    }
+    snprintf(words, sizeof words, "this run, %.0f %%", 100 * here);
+    price_label(out, range, price->limit_bytes, here, words);
+  }
+  if (here > UL_PRICE_CHEAP - 0.06 && here < UL_PRICE_CHEAP + 0.06) return; /* no room for two */
+  snprintf(words, sizeof words, "%.0f %% at %s", 100 * UL_PRICE_CHEAP, ul_size_mib(size, cheap));
+  price_label(out, range, cheap, UL_PRICE_CHEAP, words);
 }
 
 void ul_svg_price(FILE *out, const ul_report_price *price) {
@@ -140,14 +191,7 @@ void ul_svg_price(FILE *out, const ul_report_price *price) {
     open = true;
   }
   fputs("\"/>\n</svg>\n", out);
-  for (size_t i = 0; i < price->count; i++) {
-    const ul_price_point *point = &price->points[i];
-    fprintf(out,
-            "<span class=\"dot%s\" style=\"left:%.2f%%;top:%.2f%%\" "
-            "aria-hidden=\"true\"></span>\n",
-            point->limit_bytes == price->limit_bytes ? " now" : "",
-            x_of(&range, (double)point->limit_bytes) / 10, y_of(point->share) / 10);
-  }
+  price_dots(out, price, &range);
   fputs("</div>\n", out);
   price_table(out, price);
 }

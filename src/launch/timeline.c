@@ -10,6 +10,10 @@
 
 #include <string.h>
 
+/* A system that reclaims for days says so hundreds of times; how the budget rose and how the run ended
+ * must still find room after that. A budget rises by a tenth: 32 steps are twenty-fold. */
+#define COMMON_LEAVE 64u
+
 static const char *const keys[] = {
 #define UL_MARK_KEY(id, key, title) key,
     UL_MARKS(UL_MARK_KEY)
@@ -117,7 +121,8 @@ void ul_timeline_mark(ul_timeline *timeline, enum ul_mark_kind kind, uint64_t at
   case UL_MARK_LEVEL: return;
   default: break;
   }
-  if (timeline->marks == UL_TIMELINE_MARKS) {
+  bool is_common = kind == UL_MARK_PRESSURE || kind == UL_MARK_PAUSED;
+  if (timeline->marks >= UL_TIMELINE_MARKS - (is_common ? COMMON_LEAVE : 0u)) {
     timeline->marks_dropped++;
     return;
   }

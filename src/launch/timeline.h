@@ -9,7 +9,7 @@
  *
  * What comes by the thousand (relief, collections, levels) is kept in the points. What is rare and
  * has a story (a tripwire, a pause, the wall) is a mark of its own; of more than 256 the first stay,
- * and the others are counted.
+ * and the others are counted. Pressure and pauses leave the last 64 to what is rarer.
  *
  * Pure: no clock, no system, no allocation. Threads any.
  * Invariants  point[i].from_ns never decreases; from_ns <= at_ns; count <= UL_TIMELINE_POINTS.

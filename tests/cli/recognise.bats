@@ -19,8 +19,7 @@ line_of() {
   ULLAGE_BUDGET=200M line_of --budget 300M -- true | grep -q 'budget 286.1 MiB$'
   ULLAGE_BUDGET=50% line_of -- true | grep -q 'budget [0-9.]* MiB$'
   # Where the variable is all there is, the library reads it as it stands.
-  [ "$(ULLAGE_BUDGET=200M ullage run -q -- printenv ULLAGE_BUDGET | sed 's/@.*//')" = 200000000 ] ||
-    [ "$(ULLAGE_BUDGET=200M ullage run -q -- printenv ULLAGE_BUDGET)" = 200M ]
+  [ "$(ULLAGE_BUDGET=200M ullage run -q -- printenv ULLAGE_BUDGET | sed 's/@.*//')" = 200M ]
 }
 
 @test "an LD_PRELOAD that is there is kept" {

@@ -146,6 +146,21 @@ static void who_is_the_same(void **state) {
   }
 }
 
+/* ./app.py 7: the file says which interpreter, and 7 is its own. A link leads to the file. */
+static void a_script_has_arguments_of_its_own(void **state) {
+  char  identity[UL_HISTORY_TEXT_MAX], script[80], linked[80];
+  char *arguments[] = {"app.py", "7", NULL};
+  (void)state;
+  snprintf(script, sizeof script, "%s/app.py", directory);
+  snprintf(linked, sizeof linked, "%s/link", directory);
+  write_file(script, "#!/usr/bin/python3\n", 19);
+  assert_int_equal(symlink(script, linked), 0);
+  ul_history_identity(script, "python", arguments, identity);
+  assert_string_equal(identity, script);
+  ul_history_identity(linked, "python", arguments, identity);
+  assert_string_equal(identity, script);
+}
+
 /* Whatever the length of the words, a terminated text. */
 static void long_words_are_cut(void **state) {
   char  text[UL_HISTORY_TEXT_MAX], *word = malloc(10000);
@@ -214,6 +229,7 @@ int main(void) {
       cmocka_unit_test_setup(asking_for_some, each),
       cmocka_unit_test_setup(what_is_known_of_earlier_runs, each),
       cmocka_unit_test_setup(who_is_the_same, each),
+      cmocka_unit_test_setup(a_script_has_arguments_of_its_own, each),
       cmocka_unit_test_setup(long_words_are_cut, each),
       cmocka_unit_test_setup(a_long_run_is_thinned_as_it_goes, each),
       cmocka_unit_test_setup(an_older_one_gets_what_it_lacks, each),

@@ -157,6 +157,39 @@ static void what_was_not_done_is_said(void **state) {
   assert_non_null(find("waited for the disk", NULL));
 }
 
+static void look(uint64_t at_ns, uint64_t bytes) {
+  ul_timeline_look one = {
+      .at_ns = at_ns, .resident_bytes = bytes, .live_bytes = UL_TIMELINE_NO_LIVE};
+  ul_timeline_add(&line, &one);
+}
+
+static void a_start_that_needs_most_is_named(void **state) {
+  (void)state;
+  result.wall_ns = 100 * SECOND;
+  result.startup_peak_rss_bytes = 800 * UL_MIB;
+  for (uint64_t at = 0; at < 100; at++) look(at * SECOND, (at < 4 ? 800 : 400) * UL_MIB);
+  assert_non_null(find("800.0 MiB then, and never more than 400.0 MiB after", NULL));
+  look(100 * SECOND, 700 * UL_MIB);
+  assert_null(find("Its start-up decides", NULL));
+}
+
+/* The article's service: 30.5 % at 1500 MiB; the curve says where 10 % is. */
+static void the_price_names_a_budget(void **state) {
+  ul_price  price = {.k_bytes = 149.0 * UL_MIB, .l0_bytes = 1155.0 * UL_MIB, .points = 2};
+  ul_advice one;
+  (void)state;
+  result.budget_bytes = 1600 * UL_MIB;
+  assert_true(ul_advise_price(&result, &price, 1500 * UL_MIB, &one));
+  assert_non_null(strstr(one.text, "some 30 % of the processor time"));
+  assert_string_equal(one.flags, "--budget 2688Mi"); /* 1600 x 2496 / 1500, in steps of 64 */
+  assert_true(ul_advise_price(&result, &price, 1200 * UL_MIB, &one));
+  assert_non_null(strstr(one.text, "takes 40 % or more of"));
+  assert_true(ul_advise_price(&result, &price, 6000 * UL_MIB, &one)); /* far more than it needs */
+  assert_non_null(strstr(one.text, "is cheap enough"));
+  assert_false(ul_advise_price(&result, &price, 2500 * UL_MIB, &one)); /* about right */
+  assert_false(ul_advise_price(&result, &price, 0, &one));
+}
+
 static void budgets_are_written_as_one_types_them(void **state) {
   static const struct {
     uint64_t    bytes;
@@ -189,6 +222,8 @@ int main(void) {
       cmocka_unit_test_setup(free_and_foreign_memory_are_told_apart, begin),
       cmocka_unit_test_setup(growth_is_seen_only_where_it_goes_on, begin),
       cmocka_unit_test_setup(what_was_not_done_is_said, begin),
+      cmocka_unit_test_setup(a_start_that_needs_most_is_named, begin),
+      cmocka_unit_test_setup(the_price_names_a_budget, begin),
       cmocka_unit_test_setup(budgets_are_written_as_one_types_them, begin),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

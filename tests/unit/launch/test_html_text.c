@@ -70,6 +70,11 @@ static void arguments_are_as_typed(void **state) {
   assert_string_equal(argument_of("a b"), "&#39;a b&#39;");
   assert_string_equal(argument_of("it's"), "&#39;it&#39;\\&#39;&#39;s&#39;");
   assert_string_equal(argument_of("$(rm)"), "&#39;$(rm)&#39;");
+  /* Bytes that have no picture of their own are written, so that the line can be typed again. */
+  assert_string_equal(argument_of("\x1b[31m"), "$&#39;\\x1b[31m&#39;");
+  assert_string_equal(argument_of("a\nb\t'c\\"), "$&#39;a\\nb\\t\\&#39;c\\\\&#39;");
+  assert_string_equal(argument_of("\xff<\xc3\xbc"), "$&#39;\\xff&lt;\xc3\xbc&#39;");
+  assert_string_equal(argument_of("\xe2\x80\xae"), "$&#39;\\xe2\\x80\\xae&#39;");
 }
 
 /* A long argument is cut into pieces inside; no character may be cut with it. */

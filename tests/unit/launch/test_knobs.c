@@ -68,7 +68,7 @@ static void a_launcher_gets_all_that_cannot_clash(void **state) {
   begin(UL_RUNTIME_NATIVE, 512 * UL_MIB);
   program.is_launcher = true;
   assert_int_equal(make(), 0);
-  assert_string_equal(value_of("GOMEMLIMIT"), "471MiB");
+  assert_string_equal(value_of("GOMEMLIMIT"), "450MiB");
   assert_string_equal(value_of("-XX:MaxRAM="), "536870912");
   assert_string_equal(value_of("--max-old-space-size"), "=366");
   assert_string_equal(value_of("DOTNET_GCHeapHardLimit"), "18000000");
@@ -126,7 +126,7 @@ static void what_is_set_is_one_line(void **state) {
   input.machine = (ul_machine){.cores = 8, .quota_millicpus = 1500, .memory_bytes = 8 * UL_GIB};
   assert_int_equal(make(), 0);
   ul_knobs_line(&knobs, false, line, sizeof line);
-  assert_string_equal(line, "GOMEMLIMIT=1380MiB GOMAXPROCS=2");
+  assert_string_equal(line, "GOMEMLIMIT=1320MiB GOMAXPROCS=2");
   ul_knobs_line(&knobs, true, line, sizeof line);
   assert_string_equal(line, "GOMEMLIMIT GOMAXPROCS");
 }

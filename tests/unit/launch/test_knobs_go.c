@@ -7,8 +7,8 @@ static void the_limit_by_the_formula(void **state) {
     uint64_t    budget, off_heap; /* bytes */
     const char *want;
   } rows[] = {
-      {1500 * UL_MIB, 0, "1380MiB"},            /* 0.92 B */
-      {1500000000, 0, "1316MiB"},               /* 1500M is 1430.5 MiB: an integer all the same */
+      {1500 * UL_MIB, 0, "1320MiB"},            /* 0.88 B */
+      {1500000000, 0, "1258MiB"},               /* 1500M is 1430.5 MiB: an integer all the same */
       {1500 * UL_MIB, 1, "1425MiB"},            /* 0.95 B: R would leave 1455 */
       {1500 * UL_MIB, 100 * UL_MIB, "1355MiB"}, /* B - R - off-heap */
       {100 * UL_MIB, 0, "84MiB"},               /* R is 16 MiB at least */
@@ -40,13 +40,13 @@ static void a_limit_of_the_user(void **state) {
       {"1200MB", "1144MiB", UL_KNOB_CORRECTED, "1144MiB is set instead"},
       {"1.1GiB", "1126MiB", UL_KNOB_CORRECTED, "malformed"},
       {"900m", "858MiB", UL_KNOB_CORRECTED, "malformed"},
-      {"1500M", "1380MiB", UL_KNOB_CORRECTED, "1380MiB is set instead"}, /* more than ours */
-      {"plenty", "1380MiB", UL_KNOB_CORRECTED, "malformed"},
-      {"-1", "1380MiB", UL_KNOB_CORRECTED, "malformed"},
-      {"99999999999999999999", "1380MiB", UL_KNOB_CORRECTED, "malformed"},
-      {"9999999999GiB", "1380MiB", UL_KNOB_CORRECTED, "malformed"},
-      {"B", "1380MiB", UL_KNOB_CORRECTED, "malformed"},
-      {"", "1380MiB", UL_KNOB_SET, NULL}, /* to Go it is not set */
+      {"1500M", "1320MiB", UL_KNOB_CORRECTED, "1320MiB is set instead"}, /* more than ours */
+      {"plenty", "1320MiB", UL_KNOB_CORRECTED, "malformed"},
+      {"-1", "1320MiB", UL_KNOB_CORRECTED, "malformed"},
+      {"99999999999999999999", "1320MiB", UL_KNOB_CORRECTED, "malformed"},
+      {"9999999999GiB", "1320MiB", UL_KNOB_CORRECTED, "malformed"},
+      {"B", "1320MiB", UL_KNOB_CORRECTED, "malformed"},
+      {"", "1320MiB", UL_KNOB_SET, NULL}, /* to Go it is not set */
   };
   (void)state;
   for (size_t i = 0; i < UL_ARRAY_LEN(rows); i++) {
@@ -68,10 +68,10 @@ static void the_collector_is_left_to_the_limit_where_little_lives(void **state) 
   begin(UL_RUNTIME_GO, 1500 * UL_MIB);
   assert_int_equal(make(), 0);
   assert_null(row_of("GOGC")); /* unknown */
-  input.facts.live_bytes = 827 * UL_MIB;
+  input.facts.live_bytes = 791 * UL_MIB;
   assert_int_equal(make(), 0);
   assert_string_equal(value_of("GOGC"), "off");
-  input.facts.live_bytes = 829 * UL_MIB;
+  input.facts.live_bytes = 793 * UL_MIB;
   assert_int_equal(make(), 0);
   assert_null(row_of("GOGC"));
   char *environment[] = {"GOGC=50", NULL};
@@ -106,18 +106,18 @@ static void processors_follow_a_smaller_quota(void **state) {
 static void nearness_has_a_price(void **state) {
   (void)state;
   begin(UL_RUNTIME_GO, 1500 * UL_MIB);
-  input.facts.live_bytes = 1165 * UL_MIB;
+  input.facts.live_bytes = 1110 * UL_MIB;
   assert_int_equal(make(), 0);
-  assert_int_equal(knobs.warning_count, 0); /* 84 % of 1380 */
-  input.facts.live_bytes = 1180 * UL_MIB;
+  assert_int_equal(knobs.warning_count, 0); /* 84 % of 1320 */
+  input.facts.live_bytes = 1130 * UL_MIB;
   assert_int_equal(make(), 0);
-  assert_true(warned("more than 85 % of the limit of 1380 MiB"));
+  assert_true(warned("more than 85 % of the limit of 1320 MiB"));
   /* The curve of the reference: K = 149 MiB, L0 = 1155 MiB; 10 % at L0 + 9 K = 2496 MiB. */
   input.facts.price_k_bytes = 149 * UL_MIB;
   input.facts.price_l0_bytes = 1155 * UL_MIB;
   assert_int_equal(make(), 0);
-  assert_true(warned("39 % of the processor"));
-  assert_true(warned("A budget of 2714 MiB would cost 10 %")); /* 2496 / 0.92, rounded up */
+  assert_true(warned("47 % of the processor"));
+  assert_true(warned("A budget of 2837 MiB would cost 10 %")); /* 2496 / 0.88, rounded up */
 }
 
 int main(void) {

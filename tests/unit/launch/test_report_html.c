@@ -123,6 +123,9 @@ static void the_headline_says_how_it_went(void **state) {
   result.peak_rss_bytes = UL_UNKNOWN;
   write_page();
   assert_says("held memory that nobody could see");
+  result.budget_bytes = 1000 * UL_MIB;
+  write_page();
+  assert_says("what it held, nobody could see");
 }
 
 static void nothing_from_outside_is_markup(void **state) {
@@ -246,6 +249,18 @@ static void axes_have_round_steps(void **state) {
   assert_string_equal(text, "200 MiB");
   ul_axis_time_label(90 * 60 * SECOND, 3 * 3600 * SECOND, text);
   assert_string_equal(text, "90 min");
+  /* Neighbours on an axis never read the same, also where the end is a border of units. */
+  for (uint64_t most = 1000000; most < 400 * 24 * 3600 * SECOND; most += most / 7) {
+    char     before[32] = "";
+    uint64_t step = ul_axis_time_step(most, 8);
+    for (uint64_t i = 0; i <= most / step; i++) {
+      ul_axis_time_label(i * step, most, text);
+      assert_string_not_equal(text, before);
+      memcpy(before, text, sizeof text);
+    }
+  }
+  ul_axis_time_label(30 * SECOND, 240 * SECOND, text);
+  assert_string_equal(text, "30 s");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)

@@ -118,7 +118,7 @@ static void marks_are_bounded_and_the_rest_counted(void **state) {
   ul_timeline_init(&line, 0);
   ul_timeline_mark(&line, UL_MARK_WALL, 1, 2, "first line\nsecond");
   ul_timeline_mark(&line, UL_MARK_WALL, 1, 2, longest);
-  for (int i = 0; i < 300; i++) ul_timeline_mark(&line, UL_MARK_PAUSED, 3, 4, NULL);
+  for (int i = 0; i < 300; i++) ul_timeline_mark(&line, UL_MARK_TRIPWIRE_80, 3, 4, NULL);
   assert_int_equal(line.marks, UL_TIMELINE_MARKS);
   assert_int_equal(line.marks_dropped, 302 - UL_TIMELINE_MARKS);
   assert_string_equal(line.mark[0].text, "first line");
@@ -126,6 +126,22 @@ static void marks_are_bounded_and_the_rest_counted(void **state) {
   assert_string_equal(line.mark[2].text, "");
   assert_string_equal(ul_mark_key(UL_MARK_OOM_KILL), "oom_kill");
   assert_string_equal(ul_mark_title(UL_MARK_WALL), "ended at the wall");
+}
+
+/* After days of pressure the budget's line must still be right, and the end be seen. */
+static void what_is_common_leaves_room(void **state) {
+  (void)state;
+  ul_timeline_init(&line, 100);
+  for (int i = 0; i < 500; i++) {
+    ul_timeline_mark(&line, i % 2 ? UL_MARK_PRESSURE : UL_MARK_PAUSED, 3, 4, NULL);
+  }
+  assert_int_equal(line.marks + line.marks_dropped, 500);
+  assert_true(line.marks > 100 && line.marks < UL_TIMELINE_MARKS);
+  ul_timeline_mark(&line, UL_MARK_RAISED, 5, 150, NULL);
+  ul_timeline_mark(&line, UL_MARK_WALL, 6, 150, NULL);
+  assert_int_equal(line.marks + line.marks_dropped, 502);
+  assert_int_equal(line.mark[line.marks - 1].kind, UL_MARK_WALL);
+  assert_int_equal(ul_timeline_budget(&line, 6), 150);
 }
 
 static void the_budget_rises_in_steps(void **state) {
@@ -154,6 +170,7 @@ int main(void) {
       cmocka_unit_test(a_long_run_is_covered_evenly),
       cmocka_unit_test(what_is_counted_is_added_up),
       cmocka_unit_test(marks_are_bounded_and_the_rest_counted),
+      cmocka_unit_test(what_is_common_leaves_room),
       cmocka_unit_test(the_budget_rises_in_steps),
       cmocka_unit_test(time_does_not_go_backwards),
   };
