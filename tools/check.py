@@ -69,6 +69,8 @@ def steps():
     yield ctest("dev")
     yield Step("cli", "tests/cli/run.sh", count="text", limit_s=600, env=cli, needs=release)
     yield Step("e2e", "tests/e2e/run.sh build/release/ullage", count="text", limit_s=300, needs=release)
+    yield Step("e2e-fails", "tests/e2e/self_test.py --build build/release", count="text", limit_s=300,
+               needs=release)
     yield Step("preload-small", "tests/preload/run.py --small", count="text", limit_s=900,
                needs=release)
     yield Step("install", "tests/install/run.sh", count="text", limit_s=300, needs=release)

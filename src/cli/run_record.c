@@ -47,6 +47,7 @@ void ul_run_record_open(ul_run_record *ret_record, const ul_run_record_order *or
 }
 
 void ul_run_record_close(ul_run_record *record) {
+  ul_run_gc_close(&record->gc);
   struct sigaction before;
   if (!record->history) return;
   guard_begin(&before); /* closing empties the log into the file */
@@ -120,11 +121,10 @@ void ul_run_record_begin(ul_run_record *record, const ul_program *program, char 
 }
 
 /* JVMs are asked often at first: a short run leaves no later moment. */
-#define ASK_NS       ((uint64_t)1000000000)
-#define ASK_SOON_NS  ((uint64_t)250000000)
-#define SOON_NS      ((uint64_t)10000000000)
-#define ASKED_MOST   64                     /* processes */
-#define POINT_CPU_NS ((uint64_t)2000000000) /* less is no measurement */
+#define ASK_NS      ((uint64_t)1000000000)
+#define ASK_SOON_NS ((uint64_t)250000000)
+#define SOON_NS     ((uint64_t)10000000000)
+#define ASKED_MOST  64 /* processes */
 
 /* A limit from too little is worse than none: only who has run for SOON_NS has loaded and compiled
  * most of what it will. The counters of metaspace follow collections, and those of code have only
@@ -147,11 +147,6 @@ static void take_jvm(ul_run_record *record, uint64_t now_ns, const ul_jvm *jvm) 
   /* Right after a full collection what is used is what lives. */
   if (jvm->full_is_last && jvm->old_bytes) {
     ul_history_fact(history, UL_HISTORY_FACT_live_bytes, jvm->old_bytes);
-  }
-  /* Where several threads collect, a pause is not processor time, and nothing else tells. */
-  if (jvm->one_thread_collects && jvm->gc_ns > record->gc_cpu_ns && jvm->heap_max_bytes) {
-    record->gc_cpu_ns = jvm->gc_ns;
-    record->heap_limit_bytes = jvm->heap_max_bytes;
   }
 }
 
@@ -176,6 +171,7 @@ bool ul_run_record_look(ul_run_record *record, const ul_watch *watch) {
     threads = UL_MAX(threads, watch->members[i].usage.threads);
   }
   ask_runtimes(record, watch);
+  ul_run_gc_look(&record->gc, watch);
   if (threads) ul_history_fact(record->history, UL_HISTORY_FACT_threads, threads);
   guard_begin(&before);
   ul_history_sample(record->history, figures->last_at_ns, figures->now_bytes,
@@ -247,14 +243,18 @@ static void finish(ul_run_record *record, const ul_history_run *run) {
 
 void ul_run_record_finish(ul_run_record *record, const ul_run_result *result) {
   ul_history_run run;
-  uint64_t       cpu_ns = result->cpu_user_ns + result->cpu_system_ns;
   if (!record->history) return;
   fill_run(result, &run);
-  if (record->gc_cpu_ns && record->gc_cpu_ns < cpu_ns) {
-    run.gc_cpu_ns = record->gc_cpu_ns;
-    if (cpu_ns >= POINT_CPU_NS)
-      ul_history_point(record->history, record->heap_limit_bytes,
-                       (double)record->gc_cpu_ns / (double)cpu_ns);
+  const ul_gc_figures *gc = ul_run_gc_figures(&record->gc);
+  uint64_t             limit_bytes;
+  double               share;
+  if (gc) {
+    run.gc_cpu_ns = record->gc_cpu_ns = gc->gc_cpu_ns;
+    if (gc->heap_limit_bytes != UL_GC_UNKNOWN) record->heap_limit_bytes = gc->heap_limit_bytes;
+    ul_history_fact(record->history, UL_HISTORY_FACT_off_heap_bytes, gc->off_heap_bytes);
+  }
+  if (ul_run_gc_point(&record->gc, &limit_bytes, &share)) {
+    ul_history_point(record->history, limit_bytes, share);
   }
   finish(record, &run);
 }

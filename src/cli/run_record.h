@@ -11,6 +11,7 @@
 #ifndef UL_CLI_RUN_RECORD_H
 #define UL_CLI_RUN_RECORD_H
 
+#include "cli/run_gc.h"
 #include "fit/history.h"
 #include "launch/knobs.h"
 #include "launch/supervise.h"
@@ -21,6 +22,7 @@ typedef struct ul_run_record {
   int64_t         started_unix_s;
   uint64_t        runtime_due_ns;              /* when the runtime is asked again */
   uint64_t        gc_cpu_ns, heap_limit_bytes; /* of the process that collected most; 0: unknown */
+  ul_run_gc       gc;
   ul_history_note note;
 } ul_run_record;
 

@@ -103,12 +103,13 @@ static void search_go(ul_gctime *gctime) {
   }
 }
 
-/* Is what Go counts by the clock a quarter more than the processor time it got? */
+/* Is what Go counts by the clock a tenth more than the processor time it got? Where it need not wait
+ * it is less: idle marking is not in it. */
 static void judge_disturbance(ul_gctime *gctime, uint64_t busy_ns) {
   ul_process_usage usage;
   if (ul_process_usage_read(gctime->pid, &usage) < 0 || usage.is_zombie) return;
   uint64_t cpu_ns = usage.user_ns + usage.system_ns;
-  gctime->figures.is_disturbed = busy_ns > cpu_ns + cpu_ns / 4;
+  gctime->figures.is_disturbed = busy_ns > cpu_ns + cpu_ns / 10;
 }
 
 /* What is mapped from files is not Go's to count; with cgo there is more, which nobody tells. */

@@ -65,7 +65,8 @@ static const char *const style[] = {
     "transform:translateX(-50%)}",
     ".label{position:absolute;right:0;color:var(--budget);font-size:.8rem;font-weight:600;",
     "line-height:1;background:var(--ground);padding:.15rem .3rem;border-radius:.2rem}",
-    ".label.left{right:auto;left:0}.label.over{transform:translateY(calc(-100% - .22rem))}",
+    ".label.left{right:auto;left:0}.label.over{transform:translateY(calc(-100% - "
+    ".22rem))}.label.under{margin-top:.22rem}",
     ".dot{position:absolute;width:.55rem;height:.55rem;margin:-.275rem;border-radius:50%;",
     "background:var(--ground);border:2px solid "
     "var(--resident)}.dot.now{background:var(--resident)}",
@@ -118,7 +119,7 @@ static const char *const style[] = {
     ".45rem}",
     ".unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);",
     "white-space:nowrap}",
-    "@media(max-width:40rem){header,main,footer{padding-left:1rem;padding-right:1rem}",
+    "@media(max-width:40rem){header,main,footer{padding-left:1rem;padding-right:1.4rem}",
     "header{padding-top:1.5rem}.plot{height:16rem;margin-left:4.1rem}",
     ".lane{grid-template-columns:4.1rem 1fr}.lane span{font-size:.7rem}",
     ".axis span{font-size:.7rem}.axis.x span:nth-child(even){display:none}",

@@ -187,10 +187,10 @@ static void label_budget(FILE *out, const ul_timeline *line, const struct scale 
     bool is_raised = budget > line->budget_bytes; /* then it is at the right that it is so high */
     bool at_left = !is_raised && x_of(scale, line->peak_at_ns) > SIDE / 2;
     fprintf(out,
-            "<span class=\"label over%s\" style=\"top:%.2f%%\" aria-hidden=\"true\">%s %s"
+            "<span class=\"label %s%s\" style=\"top:%.2f%%\" aria-hidden=\"true\">%s %s"
             "</span>\n",
-            at_left ? " left" : "", y_of(scale, budget) / 10,
-            is_raised ? "budget, raised to" : "budget", text);
+            budget < line->peak_bytes ? "under" : "over", at_left ? " left" : "",
+            y_of(scale, budget) / 10, is_raised ? "budget, raised to" : "budget", text);
   } else {
     fprintf(out,
             "<span class=\"label\" style=\"top:0\" aria-hidden=\"true\">budget %s, far above "
@@ -222,7 +222,9 @@ static void label_peak(FILE *out, const ul_timeline *line, const struct scale *s
   uint64_t    budget = scale->shows_budget ? ul_timeline_budget(line, line->peak_at_ns) : 0;
   double      room = budget > line->peak_bytes ? y - y_of(scale, budget) / 10 : y;
   const char *above = "";
-  if (below - y < SAW_DEPTH && below < 85) {
+  if (budget > 0 && budget < line->peak_bytes) { /* the budget's label is below */
+    above = " above";
+  } else if (below - y < SAW_DEPTH && below < 85) {
     top = below;
   } else if (room > 12 || y > 85) {
     above = " above";

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# run.sh ULLAGE: pages of real runs, opened by a real browser. Prints "N passed, N failed".
+# run.sh ULLAGE: pages of real runs, and of invented ones (report_pages.c), opened by a real browser (run.py).
+# Prints "N passed, N failed".
 #
-# 77 with a reason where there is no Chromium (Debian: apt-get install chromium). The browser has a
-# profile of its own, and page.py counts all that it asks for.
+# 77 with a reason where there is no Chromium (Debian: apt-get install chromium).
 set -u
 ullage=$(realpath "${1:?usage: run.sh path/to/ullage}")
 here=$(realpath "$(dirname "$0")")
@@ -35,4 +35,10 @@ for i in range(120): kept.append(bytearray(1 << 20)); time.sleep(.005)'
 printf '#!/bin/sh\nsleep 0.1\n' > '<b onclick=alien>.sh' && chmod +x '<b onclick=alien>.sh'
 "$ullage" run -q --budget 100M --report name.html -- './<b onclick=alien>.sh'
 
-"$python" "$here/page.py" "$browser" budget.html over.html wall.html short.html none.htm name.html
+for page in budget.html over.html wall.html short.html none.htm name.html; do
+  [ -s "$page" ] || { echo "FAIL  $page was not written"; echo "0 passed, 1 failed"; exit 1; }
+done
+mkdir invented
+"$(dirname "$ullage")/tests/report_pages" invented || { echo "0 passed, 1 failed"; exit 1; }
+
+"$python" "$here/run.py" --pages . --pages invented
