@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "launch/target.h"
 
+#define ENDING_LOOKS         50 /* of 20 ms */
 #define HEADER_EVERY         20
 #define INTERVAL_MS_AT_LEAST 10
 
@@ -94,6 +95,15 @@ struct request {
   bool      as_json;
 };
 
+/* A program that ends loses its memory a moment before it is gone: waits whether it does. */
+static bool ends(const ul_target *target) {
+  for (int i = 0; i < ENDING_LOOKS; i++) {
+    if (!ul_target_runs(target)) return true;
+    nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
+  }
+  return false;
+}
+
 /* Lines until the program ends or there were enough. */
 static int print_lines(struct request *request) {
   struct timespec pause = {(time_t)(request->interval_ms / 1000),
@@ -103,7 +113,7 @@ static int print_lines(struct request *request) {
     ul_counters counters;
     if (line > 0) nanosleep(&pause, NULL);
     if (ul_target_counters(&request->target, &counters, &fault) < 0) {
-      if (line > 0 && !ul_target_runs(&request->target)) {
+      if (line > 0 && ends(&request->target)) {
         fprintf(stderr, "ullage: %s (%d) has ended\n", request->target.name, request->target.pid);
         return ul_cli_finish(UL_CLI_FINE);
       }
