@@ -10,8 +10,8 @@
 
 #define MS ((uint64_t)1000000)
 
-/* Who asks near the budget waits this long at most in each so long: a fifth of the time. Beyond it,
- * and where callbacks free something, four fifths: else the program outruns them. */
+/* Who asks near the budget waits this long at most in each so long: a fifth of the time; where relief
+ * gives something and is about to be outrun, four fifths. */
 #define WAIT_NS       (3 * MS)
 #define WAIT_OVER_NS  (12 * MS)
 #define WAIT_EVERY_NS (15 * MS)
@@ -142,7 +142,9 @@ static bool may_wait(ul_budget *budget, uint64_t now_ns, uint64_t *ret_until_ns)
       from = now_ns;
     }
   }
-  bool longer = ul_load(&budget->level) == UL_LEVEL_OVER && ul_load(&budget->relief.helps);
+  /* Callbacks keep some free memory in hand, so beyond the critical level there is no hurry yet. */
+  bool hurry = ul_load(&budget->level) == UL_LEVEL_OVER || !ul_load(&budget->relief.pressures);
+  bool longer = hurry && ul_load(&budget->relief.helps);
   *ret_until_ns = from + (longer ? WAIT_OVER_NS : WAIT_NS);
   return now_ns < *ret_until_ns;
 }

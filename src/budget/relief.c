@@ -187,7 +187,10 @@ void ul_relief_pass(ul_budget *budget) {
   cpu_ns = ul_os_thread_cpu_ns() - cpu_ns;
   ul_add(&relief->spent_ns, cpu_ns);
   take_callbacks(budget, grew);
-  bool helped = ul_load(&relief->helps) || ul_load(&budget->heap->returned_bytes) > given;
+  given = ul_load(&budget->heap->returned_bytes) - given;
+  bool helped = ul_load(&relief->helps) || given > 0;
+  /* Worth waiting for, too: who goes on meanwhile outruns what is given back. */
+  if (given > ul_budget_limit(budget) / STEP_CRITICAL) ul_store(&relief->helps, true);
   relief->level = (int)ul_load(&budget->level);
   relief->after_bytes = ul_load(&budget->total_bytes);
   uint64_t least = relief->level >= UL_LEVEL_CRITICAL ? REST_CRITICAL_NS : REST_TIGHT_NS;
