@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* html_text.h: bytes from outside, numbers and times as text of an HTML page.
+/* html_text.h: bytes from outside as text of an HTML page.
  *
  * Names, arguments and values of variables are bytes that anybody may have chosen. Here is the only
  * door through which they come into the page: what could be markup becomes an entity, what is no
@@ -22,10 +22,5 @@ void ul_html_text(FILE *out, const char *text, bool keeps_lines);
 /* Writes an argument as it would be typed into a shell: in quotes where it needs them, as $'…\x1b…'
  * where it has bytes that cannot be shown. Escaped as above. */
 void ul_html_argument(FILE *out, const char *argument);
-
-#define UL_TIME_TEXT_MAX 32
-
-/* "3.1 ms", "420 ms", "1.42 s", "12.3 s", "3 min 20 s", "2 h 05 min". Returns `buffer`. */
-const char *ul_html_time(char buffer[UL_TIME_TEXT_MAX], uint64_t ns);
 
 #endif

@@ -2,6 +2,7 @@
 /* json_text.c: see json_text.h. */
 #include "launch/json_text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Bytes that follow a first byte; 9: it is not a first byte. */
@@ -36,4 +37,16 @@ char *ul_json_text(const char *text) {
     if ((unsigned char)*at >= 0x80) *at = '?';
   }
   return copy;
+}
+
+char *ul_json_line(char *text) {
+  if (!text) return NULL;
+  size_t length = strlen(text);
+  char  *whole = realloc(text, length + 2);
+  if (!whole) {
+    free(text);
+    return NULL;
+  }
+  memcpy(whole + length, "\n", 2);
+  return whole;
 }

@@ -12,4 +12,8 @@ bool ul_json_is_utf8(const char *text);
  * NULL: no memory. */
 char *ul_json_text(const char *text);
 
+/* A document ended by a newline, in the place of `text` (NULL: none), which is freed where there is
+ * no memory for that. */
+char *ul_json_line(char *text);
+
 #endif

@@ -90,15 +90,7 @@ char *ul_plan_json(const ul_plan_view *view) {
   add_settings(root, knobs);
   char *text = cJSON_Print(root);
   cJSON_Delete(root);
-  if (!text) return NULL;
-  size_t length = strlen(text);
-  char  *whole = realloc(text, length + 2);
-  if (!whole) {
-    free(text);
-    return NULL;
-  }
-  memcpy(whole + length, "\n", 2);
-  return whole;
+  return ul_json_line(text);
 }
 
 #else

@@ -13,6 +13,7 @@
 #include "launch/report.h"
 #include "launch/report_html_parts.h"
 #include "launch/report_svg.h"
+#include "launch/time_text.h"
 
 #define POLICY                                                                             \
   "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-" UL_HTML_SCRIPT_HASH \
@@ -29,7 +30,7 @@ static const char *name_of(const ul_report_view *view) {
 static void write_end(FILE *out, const ul_run_result *result) {
   char        time[UL_TIME_TEXT_MAX];
   const char *signal = result->exit_signal ? sigabbrev_np(result->exit_signal) : NULL;
-  ul_html_time(time, result->wall_ns);
+  ul_time_text(time, result->wall_ns);
   switch (result->exit_reason) {
   case UL_EXIT_REASON_NORMAL: fprintf(out, "ended normally after %s", time); return;
   case UL_EXIT_REASON_CODE:
@@ -122,7 +123,7 @@ static void write_header(FILE *out, const ul_report_view *view) {
     } else {
       fputs("once", out);
     }
-    fprintf(out, ", for %s", ul_html_time(paused, result->enclose.paused_ns));
+    fprintf(out, ", for %s", ul_time_text(paused, result->enclose.paused_ns));
   }
   if (view->timeline->relief_total_bytes) {
     fprintf(out, ". Relief by the library gave back %s",
@@ -142,7 +143,7 @@ static void write_figures(FILE *out, const ul_run_result *result) {
   fputs("<dl class=\"figures\">\n", out);
   if (result->peak_rss_bytes != UL_UNKNOWN) {
     if (result->peak_at_ns != UL_UNKNOWN) {
-      snprintf(note, sizeof note, "resident, at %s", ul_html_time(time, result->peak_at_ns));
+      snprintf(note, sizeof note, "resident, at %s", ul_time_text(time, result->peak_at_ns));
     } else {
       snprintf(note, sizeof note, "resident, between two looks");
     }
@@ -166,7 +167,7 @@ static void write_figures(FILE *out, const ul_run_result *result) {
                                          (double)result->wall_ns
                                    : 0;
     snprintf(text, sizeof text, "%s",
-             ul_html_time(time, result->cpu_user_ns + result->cpu_system_ns));
+             ul_time_text(time, result->cpu_user_ns + result->cpu_system_ns));
     snprintf(note, sizeof note, "%.2f cores on average", cores);
     figure(out, "processor time", text, note);
   }

@@ -6,6 +6,7 @@
 #include "launch/html_text.h"
 #include "launch/report_html_parts.h"
 #include "launch/report_svg.h"
+#include "launch/time_text.h"
 
 #define ROWS        40
 #define MARKS_SHOWN 12 /* the others are behind a summary */
@@ -30,7 +31,7 @@ static void mark_row(FILE *out, const ul_timeline_mark_row *mark, unsigned group
   fprintf(out,
           "<tr><td><span class=\"badge inline\">%u</span></td><td class=\"n\">%s</td>"
           "<th scope=\"row\">%s</th><td class=\"note\">",
-          group, ul_html_time(time, mark->at_ns), ul_mark_title(mark->kind));
+          group, ul_time_text(time, mark->at_ns), ul_mark_title(mark->kind));
   if (what && mark->bytes) fprintf(out, "%s %s", what, ul_size_mib(size, mark->bytes));
   if (mark->text[0] && mark->kind != UL_MARK_WALL) { /* its text stands whole below */
     fputs(what && mark->bytes ? "; " : "", out);
@@ -85,7 +86,7 @@ static void add_to_row(struct row *row, const ul_timeline_point *point) {
 static void write_row(FILE *out, const struct row *row, const ul_timeline *line) {
   char size[UL_SIZE_TEXT_MAX], time[UL_TIME_TEXT_MAX];
   fprintf(out, "<tr><th scope=\"row\" class=\"n\">%s</th><td class=\"n\">%s</td>",
-          ul_html_time(time, row->from_ns), ul_size_mib(size, row->resident_bytes));
+          ul_time_text(time, row->from_ns), ul_size_mib(size, row->resident_bytes));
   if (line->live_seen) {
     fprintf(out, "<td class=\"n\">%s</td>",
             row->live_bytes == UL_TIMELINE_NO_LIVE ? "-" : ul_size_mib(size, row->live_bytes));

@@ -7,6 +7,7 @@
 #include "base/size_text.h"
 #include "launch/html_text.h"
 #include "launch/report_html_parts.h"
+#include "launch/time_text.h"
 
 static const char *const whose[] = {"set", "added to yours", "yours, corrected", "yours, kept"};
 
@@ -107,7 +108,7 @@ void ul_html_measured(FILE *out, const ul_report_view *view) {
           "<p>Started %s. ullage looked at the process tree %" PRIu64 " times, which took %s "
           "of processor time. Resident bytes are the sum over all processes of the tree, so "
           "pages that they share count in each.",
-          date, result->samples, ul_html_time(a, result->own_cpu_ns));
+          date, result->samples, ul_time_text(a, result->own_cpu_ns));
   if (view->timeline->looks > view->timeline->count) {
     fprintf(out, " The picture has %zu points; each is the highest of its time.",
             view->timeline->count);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "launch/json_text.h"
 #include "launch/report.h"
 
 const char *ul_exit_reason_key(enum ul_exit_reason reason) {
@@ -36,35 +37,10 @@ static void add_u64(cJSON *object, const char *key, uint64_t number) {
   cJSON_AddRawToObject(object, key, digits);
 }
 
-/* Is it UTF-8 as JSON wants it? (No surrogates, nothing overlong, nothing above U+10FFFF.) */
-static bool is_utf8(const unsigned char *s) {
-  while (*s) {
-    unsigned more = *s < 0x80                 ? 0
-                    : *s >= 0xc2 && *s < 0xe0 ? 1
-                    : *s >= 0xe0 && *s < 0xf0 ? 2
-                    : *s >= 0xf0 && *s < 0xf5 ? 3
-                                              : 9;
-    if (more == 9) return false;
-    if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || (*s == 0xf0 && s[1] < 0x90) ||
-        (*s == 0xf4 && s[1] > 0x8f)) {
-      return false;
-    }
-    for (s++; more > 0; more--, s++) {
-      if ((*s & 0xc0) != 0x80) return false;
-    }
-  }
-  return true;
-}
-
 /* Arguments are bytes; those that are not UTF-8 are shown with '?' for each byte above 127. */
 static cJSON *text_of(const char *text) {
-  if (is_utf8((const unsigned char *)text)) return cJSON_CreateString(text);
-  char *copy = strdup(text);
-  if (!copy) return NULL;
-  for (char *at = copy; *at; at++) {
-    if ((unsigned char)*at >= 0x80) *at = '?';
-  }
-  cJSON *string = cJSON_CreateString(copy);
+  char  *copy = ul_json_text(text);
+  cJSON *string = copy ? cJSON_CreateString(copy) : NULL;
   free(copy);
   return string;
 }
@@ -159,15 +135,7 @@ char *ul_report_json(const ul_run_result *result, char *const *arguments) {
   add_use(root, result);
   char *text = cJSON_Print(root);
   cJSON_Delete(root);
-  if (!text) return NULL;
-  size_t length = strlen(text);
-  char  *whole = realloc(text, length + 2);
-  if (!whole) {
-    free(text);
-    return NULL;
-  }
-  memcpy(whole + length, "\n", 2);
-  return whole;
+  return ul_json_line(text);
 }
 
 #else

@@ -5,27 +5,7 @@
 
 #include "base/size_text.h"
 #include "launch/report.h"
-
-#define TIME_TEXT_MAX 32
-
-/* "3.1 ms", "420 ms", "1.42 s", "12.3 s", "3 min 20 s", "2 h 05 min" */
-static const char *time_text(char buffer[TIME_TEXT_MAX], uint64_t ns) {
-  double   seconds = (double)ns / 1e9;
-  uint64_t whole = ns / 1000000000u;
-  if (seconds < 1) {
-    snprintf(buffer, TIME_TEXT_MAX, seconds < 0.01 ? "%.1f ms" : "%.0f ms", seconds * 1e3);
-  } else if (seconds < 10) {
-    snprintf(buffer, TIME_TEXT_MAX, "%.2f s", seconds);
-  } else if (seconds < 120) {
-    snprintf(buffer, TIME_TEXT_MAX, "%.1f s", seconds);
-  } else if (whole < 7200) {
-    snprintf(buffer, TIME_TEXT_MAX, "%" PRIu64 " min %02" PRIu64 " s", whole / 60, whole % 60);
-  } else {
-    snprintf(buffer, TIME_TEXT_MAX, "%" PRIu64 " h %02" PRIu64 " min", whole / 3600,
-             whole / 60 % 60);
-  }
-  return buffer;
-}
+#include "launch/time_text.h"
 
 static const char *size_or_dash(char buffer[UL_SIZE_TEXT_MAX], uint64_t bytes) {
   if (bytes == UL_UNKNOWN) return "-";
@@ -64,8 +44,8 @@ static void write_wall(FILE *out, const ul_run_result *result, const char *name,
 }
 
 static void write_end(FILE *out, const ul_run_result *result, const char *name) {
-  char time[TIME_TEXT_MAX], mib[UL_SIZE_TEXT_MAX], signal[48];
-  time_text(time, result->wall_ns);
+  char time[UL_TIME_TEXT_MAX], mib[UL_SIZE_TEXT_MAX], signal[48];
+  ul_time_text(time, result->wall_ns);
   switch (result->exit_reason) {
   case UL_EXIT_REASON_NORMAL:
     fprintf(out, "ullage: %s ended normally after %s\n", name, time);
@@ -100,17 +80,17 @@ static void write_end(FILE *out, const ul_run_result *result, const char *name) 
 }
 
 static void write_memory(FILE *out, const ul_run_result *result) {
-  char mib[UL_SIZE_TEXT_MAX], time[TIME_TEXT_MAX], note[96] = "";
+  char mib[UL_SIZE_TEXT_MAX], time[UL_TIME_TEXT_MAX], note[96] = "";
   if (result->peak_at_ns != UL_UNKNOWN) {
     snprintf(note, sizeof note, "resident, whole process tree; reached at %s",
-             time_text(time, result->peak_at_ns));
+             ul_time_text(time, result->peak_at_ns));
   } else {
     snprintf(note, sizeof note, "resident; reached between two looks");
   }
   line(out, "peak", size_or_dash(mib, result->peak_rss_bytes), note);
   line(out, "p99", size_or_dash(mib, result->p99_rss_bytes), "99 % of the time at or below");
   uint64_t startup_ns = UL_MIN(result->wall_ns / 10, UL_FIGURES_STARTUP_NS);
-  snprintf(note, sizeof note, "highest of the first %s", time_text(time, startup_ns));
+  snprintf(note, sizeof note, "highest of the first %s", ul_time_text(time, startup_ns));
   line(out, "start-up", size_or_dash(mib, result->startup_peak_rss_bytes), note);
   line(out, "floor", size_or_dash(mib, result->floor_rss_bytes), "lowest after start-up");
   if (result->peak_pss_bytes != UL_UNKNOWN) {
@@ -138,7 +118,7 @@ bool ul_report_budget_kept(const ul_run_result *result) {
 
 /* "kept, with 12.0 MiB (1.2 %) to spare" of what the system counted, or of the resident set. */
 static void budget_note(const ul_run_result *result, char note[128]) {
-  char     by[UL_SIZE_TEXT_MAX], time[TIME_TEXT_MAX];
+  char     by[UL_SIZE_TEXT_MAX], time[UL_TIME_TEXT_MAX];
   uint64_t budget = result->budget_bytes;
   uint64_t used =
       UL_MIN(result->peak_rss_bytes,
@@ -159,7 +139,7 @@ static void budget_note(const ul_run_result *result, char note[128]) {
              result->budget_exceeded_at_ns == UL_UNKNOWN ? "" : ", first at ",
              result->budget_exceeded_at_ns == UL_UNKNOWN
                  ? ""
-                 : time_text(time, result->budget_exceeded_at_ns));
+                 : ul_time_text(time, result->budget_exceeded_at_ns));
   } else {
     snprintf(note, 128, "NOT KEPT: killed for memory");
   }
@@ -177,11 +157,11 @@ static void write_budget(FILE *out, const ul_run_result *result) {
 }
 
 static void write_use(FILE *out, const ul_run_result *result) {
-  char     value[64], note[96], user[TIME_TEXT_MAX], system[TIME_TEXT_MAX];
+  char     value[64], note[96], user[UL_TIME_TEXT_MAX], system[UL_TIME_TEXT_MAX];
   uint64_t cpu_ns = result->cpu_user_ns + result->cpu_system_ns;
-  snprintf(note, sizeof note, "user %s, system %s", time_text(user, result->cpu_user_ns),
-           time_text(system, result->cpu_system_ns));
-  line(out, "time", time_text(value, result->wall_ns), "");
+  snprintf(note, sizeof note, "user %s, system %s", ul_time_text(user, result->cpu_user_ns),
+           ul_time_text(system, result->cpu_system_ns));
+  line(out, "time", ul_time_text(value, result->wall_ns), "");
   char cores[64];
   snprintf(cores, sizeof cores, "%.2f cores",
            result->wall_ns ? (double)cpu_ns / (double)result->wall_ns : 0.0);

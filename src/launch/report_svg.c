@@ -13,6 +13,7 @@
 
 #include "base/size_text.h"
 #include "launch/html_text.h"
+#include "launch/time_text.h"
 
 #define SIDE          1000.0
 #define SAW_DEPTH     18 /* percent of the height, between the peaks of a saw and its valleys */
@@ -333,8 +334,8 @@ static void describe(FILE *out, const ul_report_view *view) {
   const ul_timeline *line = view->timeline;
   char               a[UL_SIZE_TEXT_MAX], t[UL_TIME_TEXT_MAX], u[UL_TIME_TEXT_MAX];
   fprintf(out, "Resident bytes of the process tree over %s: highest %s at %s",
-          ul_html_time(t, view->result->wall_ns), ul_size_mib(a, line->peak_bytes),
-          ul_html_time(u, line->peak_at_ns));
+          ul_time_text(t, view->result->wall_ns), ul_size_mib(a, line->peak_bytes),
+          ul_time_text(u, line->peak_at_ns));
   if (line->count > 0) {
     fprintf(out, ", %s at the last look",
             ul_size_mib(a, line->point[line->count - 1].resident_bytes));

@@ -3,6 +3,7 @@
 #include "base/size_text.h"
 #include "launch/html_text.h"
 #include "launch/report_svg.h"
+#include "launch/time_text.h"
 
 /* ---- The bar of the peak ---------------------------------------------------------------------- */
 
@@ -37,7 +38,7 @@ void ul_svg_peak(FILE *out, const ul_report_view *view) {
           "<p>At %s the processes held %s:</p>\n<svg class=\"bar\" viewBox=\"0 0 1000 100\" "
           "preserveAspectRatio=\"none\" role=\"img\" aria-label=\"Shares of the peak; the "
           "figures are in the table below.\">\n",
-          ul_html_time(time, p->at_ns), ul_size_mib(size, p->resident_bytes));
+          ul_time_text(time, p->at_ns), ul_size_mib(size, p->resident_bytes));
   for (size_t i = 0; i < PARTS; i++) {
     double wide = 1000 * (double)parts[i].bytes / total;
     fprintf(out, "<rect class=\"%s\" x=\"%.1f\" y=\"0\" width=\"%.1f\" height=\"100\"/>\n",

@@ -293,6 +293,7 @@ while True: held = [bytes(4000) for _ in range(4096)]
   # was one of theirs.
   start_program 16
   until_true has_socket
+  [ "$(ls "$sockets" | wc -l)" -eq 1 ] # it took away what the others left
   ullage budget "$pid" 128Mi
   ullage trim "$pid"
   mv "$sockets/$pid" "$sockets/$pid.own"
