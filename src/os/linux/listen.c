@@ -15,6 +15,7 @@
 
 #include "base/atomic.h"
 #include "base/text.h"
+#include "os/linux/entries.h"
 #include "os/linux/stat_call.h"
 #include "os/self.h"
 
@@ -93,14 +94,6 @@ static bool directory_of(ul_text *path) {
   return is_private_directory(path->bytes);
 }
 
-struct directory_entry {
-  uint64_t       ino;
-  int64_t        offset;
-  unsigned short length;
-  unsigned char  type;
-  char           name[];
-};
-
 /* Is nobody behind that name? Asked only where no process has its number: it may be one of another
  * namespace of processes that shares the directory, and that one listens. */
 static bool is_left(const struct sockaddr_un *address) {
@@ -130,10 +123,10 @@ static void sweep(const char *directory) {
   int  fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
   for (int round = 0; round < SWEEP_ROUNDS; round++) {
-    long n = syscall(SYS_getdents64, fd, buffer, sizeof buffer);
+    long n = ul_linux_entries(fd, buffer, sizeof buffer);
     if (n <= 0) break;
     for (long i = 0; i < n;) {
-      const struct directory_entry *entry = (const void *)(buffer + i);
+      const struct ul_linux_entry *entry = (const void *)(buffer + i);
       i += entry->length;
       consider(directory, entry->name);
     }

@@ -2,7 +2,6 @@
 /* self.c: os/self.h on Linux. */
 #include "os/self.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -12,6 +11,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "os/linux/entries.h"
 
 extern char **environ;
 
@@ -77,14 +78,6 @@ static char thread_state(int task_fd, const char *tid) {
   return end && end[1] == ' ' ? end[2] : 0;
 }
 
-struct directory_entry {
-  uint64_t       ino;
-  int64_t        offset;
-  unsigned short length;
-  unsigned char  type;
-  char           name[];
-};
-
 bool ul_os_thread_is_last(void) {
   char buffer[1024] __attribute__((aligned(8)));
   char own[24];
@@ -99,10 +92,10 @@ bool ul_os_thread_is_last(void) {
     tid /= 10;
   } while (tid);
   for (;;) {
-    long n = syscall(SYS_getdents64, fd, buffer, sizeof buffer);
+    long n = ul_linux_entries(fd, buffer, sizeof buffer);
     if (n <= 0) break;
     for (long i = 0; i < n;) {
-      const struct directory_entry *entry = (const void *)(buffer + i);
+      const struct ul_linux_entry *entry = (const void *)(buffer + i);
       i += entry->length;
       if (entry->name[0] == '.' || strcmp(entry->name, own + at) == 0) continue;
       char state = thread_state(fd, entry->name);
