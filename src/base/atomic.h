@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* atomic.h: the four orders we use, by name.
+/* atomic.h: the orders we use, by name.
  *
  * Most shared fields are guarded by a lock. These are for the few that are read without it: the
  * bytes of the leaf map, counters for people, flags of the agent.
@@ -19,6 +19,10 @@
 #define ul_load_acquire(p)     __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define ul_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define ul_swap(p, v)          __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL)
+
+/* Of two threads that each store with this and then load what the other stored, one sees it. */
+#define ul_load_ordered(p)     __atomic_load_n((p), __ATOMIC_SEQ_CST)
+#define ul_store_ordered(p, v) __atomic_store_n((p), (v), __ATOMIC_SEQ_CST)
 
 UL_INLINE bool ul_cas_u32(uint32_t *p, uint32_t expected, uint32_t desired) {
   return __atomic_compare_exchange_n(p, &expected, desired, false, __ATOMIC_ACQUIRE,

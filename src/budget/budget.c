@@ -75,7 +75,6 @@ static int count_locked(ul_budget *budget) {
     /* Two may have given themselves the same room just now. Each has said so by here, so at least
      * one of them sees it, and takes no more than the other left. */
     if (budget->on_budget != UL_ON_BUDGET_GROW && sum.members > 1) {
-      __atomic_thread_fence(__ATOMIC_SEQ_CST);
       ul_tree_add_up(&budget->tree, held, &sum);
       room = UL_MIN(room, limit - UL_MIN(sum.promised_bytes, limit));
       ul_tree_grant(&budget->tree, room);

@@ -72,9 +72,9 @@ void ul_tree_add_up(ul_tree *tree, uint64_t held_bytes, ul_tree_sum *ret_sum) {
   for (uint32_t i = 0; i < used; i++) {
     const ul_tree_slot *slot = &page->slot[i];
     if (ul_load(&slot->pid) == 0 || slot == tree->slot) continue;
-    uint64_t theirs = ul_load(&slot->held_bytes);
+    uint64_t theirs = ul_load(&slot->held_bytes), granted = ul_load_ordered(&slot->granted_bytes);
     all.held_bytes = sum(all.held_bytes, theirs);
-    all.promised_bytes = sum(all.promised_bytes, UL_MAX(theirs, ul_load(&slot->granted_bytes)));
+    all.promised_bytes = sum(all.promised_bytes, UL_MAX(theirs, granted));
     all.members++;
   }
   *ret_sum = all;
@@ -82,7 +82,7 @@ void ul_tree_add_up(ul_tree *tree, uint64_t held_bytes, ul_tree_sum *ret_sum) {
 
 void ul_tree_grant(ul_tree *tree, uint64_t room_bytes) {
   ul_tree_slot *slot = tree->slot;
-  if (slot) ul_store(&slot->granted_bytes, sum(ul_load(&slot->held_bytes), room_bytes));
+  if (slot) ul_store_ordered(&slot->granted_bytes, sum(ul_load(&slot->held_bytes), room_bytes));
 }
 
 void ul_tree_sweep(ul_tree *tree) {

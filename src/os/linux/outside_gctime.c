@@ -200,8 +200,8 @@ static int open_counters(const char *path, uid_t user) {
 int ul_insight_jvm_open(int pid, int *ret_fd) {
   char          path[512], names[1024];
   struct passwd entry, *found = NULL;
-  int           inner;
-  uid_t         user;
+  int           inner = 0;
+  uid_t         user = 0;
   int           error = look_inside(pid, &inner, &user);
   if (error < 0) return error;
   /* The name of the directory is the user's, as the JVM's own system knows him. */
