@@ -104,17 +104,24 @@ static bool is_finished(int64_t id) {
   return found.finished == 1;
 }
 
-/* One writer for a random time below 40 ms. Returns how many runs it finished. */
+/* One writer, killed less than 20 ms after it told of a random number of runs: time alone would say
+ * nothing on a busy machine, where a writer may not even begin in it. Returns how many runs it
+ * finished. */
 static unsigned kill_one(uint64_t most_bytes, int64_t *newest) {
   int             ends[2], status;
   int64_t         id;
   unsigned        told = 0;
-  struct timespec moment = {0, (long)next_random(40000) * 1000};
+  unsigned        wanted = next_random(4);
+  struct timespec moment = {0, (long)next_random(20000) * 1000};
   assert_int_equal(pipe(ends), 0);
   pid_t child = fork();
   assert_true(child >= 0);
   if (child == 0) write_for_ever(most_bytes, ends[1]);
   close(ends[1]);
+  while (told < wanted && read(ends[0], &id, sizeof id) == sizeof id) {
+    *newest = id;
+    told++;
+  }
   nanosleep(&moment, NULL);
   kill(child, SIGKILL);
   assert_int_equal(waitpid(child, &status, 0), child);
