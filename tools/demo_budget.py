@@ -93,10 +93,7 @@ def programs(options):
 
     def java(mode):
         program = build_java(options.out)
-        # Nobody can know of direct memory before the first run: the program's owner says so, and
-        # Ullage makes the heap fit beside it.
-        own = ["-XX:MaxDirectMemorySize=160m"] if mode == "direct" else []
-        return program and [program, *own, "-cp", options.out, "BudgetJvm", "--mode", mode] + whole
+        return program and [program, "-cp", options.out, "BudgetJvm", "--mode", mode] + whole
 
     def node():
         program = shutil.which("node")
@@ -210,7 +207,7 @@ def environment(options):
     used nor changed."""
     kept = {name: value for name, value in os.environ.items()
             if name not in SETTINGS and not name.startswith(("ULLAGE_", "DOTNET_"))}
-    kept["XDG_DATA_HOME"] = os.path.join(options.out, "history")
+    kept["XDG_DATA_HOME"] = options.history
     return kept
 
 
@@ -381,12 +378,15 @@ def shortcomings(rows):
 
 def run_row(options, groups, program, words, save):
     name, budget, _, _, judged = program
+    slug = "".join(c if c.isalnum() else "-" for c in name.lower())
+    # Each row begins with a first run, of which nothing is known, and learns from it.
+    options.history = os.path.join(options.out, slug + ".history")
+    shutil.rmtree(options.history, ignore_errors=True)
     halves = {"plain": [], "ullage": []}
     for half in ("plain", "ullage"):
         if half == "plain" and (options.no_plain or not groups.parent):
             continue
         for number in range(1, options.runs + 1):
-            slug = "".join(c if c.isalnum() else "-" for c in name.lower())
             files = os.path.join(options.out, "%s.%s.%d" % (slug, half, number))
             record = one_run(options, groups, words, budget, half == "ullage", files)
             halves[half].append(record)

@@ -62,6 +62,15 @@ const ul_gc_figures *ul_run_gc_figures(const ul_run_gc *gc) {
   return best;
 }
 
+uint64_t ul_run_gc_direct(const ul_run_gc *gc) {
+  uint64_t most = UL_GC_UNKNOWN;
+  for (size_t i = 0; i < gc->count; i++) {
+    uint64_t one = gc->members[i].gctime.figures.direct_bytes;
+    if (one != UL_GC_UNKNOWN && (most == UL_GC_UNKNOWN || one > most)) most = one;
+  }
+  return most;
+}
+
 bool ul_run_gc_point(const ul_run_gc *gc, uint64_t *ret_limit_bytes, double *ret_share) {
   const ul_gc_figures *figures = ul_run_gc_figures(gc);
   if (!figures || figures->is_disturbed || figures->busy_ns < BUSY_LEAST_NS ||

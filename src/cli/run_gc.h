@@ -32,6 +32,9 @@ void ul_run_gc_look(ul_run_gc *gc, const ul_watch *watch);
 /* The figures of the process that spent most on collection; NULL: none was seen. */
 const ul_gc_figures *ul_run_gc_figures(const ul_run_gc *gc);
 
+/* The most that one JVM had in direct buffers, in bytes; UL_GC_UNKNOWN: none was seen. */
+uint64_t ul_run_gc_direct(const ul_run_gc *gc);
+
 /* What it says of the price of its limit: false where it is no measurement, because the limit or the
  * share is not known, too little was done, or the machine was too busy. */
 bool ul_run_gc_point(const ul_run_gc *gc, uint64_t *ret_limit_bytes, double *ret_share);

@@ -132,6 +132,7 @@ void ul_run_record_begin(ul_run_record *record, const ul_program *program, char 
 #define METASPACE_LEAST (16 * UL_MIB)
 #define CLASS_BYTES     5800
 #define CODE_OTHER      (10 * UL_MIB)
+#define DIRECT_TELLS    (32 * UL_MIB) /* so much is news however short the run was */
 
 static void take_jvm(ul_run_record *record, uint64_t now_ns, const ul_jvm *jvm) {
   ul_history *history = record->history;
@@ -162,6 +163,13 @@ static void ask_runtimes(ul_run_record *record, const ul_watch *watch) {
   }
 }
 
+/* Not known is 0, so a JVM without direct buffers has one byte of them. */
+static void take_direct(ul_run_record *record, uint64_t now_ns) {
+  uint64_t direct = ul_run_gc_direct(&record->gc);
+  if (direct == UL_GC_UNKNOWN || (now_ns < SOON_NS && direct < DIRECT_TELLS)) return;
+  ul_history_fact(record->history, UL_HISTORY_FACT_direct_bytes, UL_MAX(direct, (uint64_t)1));
+}
+
 bool ul_run_record_look(ul_run_record *record, const ul_watch *watch) {
   const ul_figures *figures = &watch->figures;
   uint64_t          threads = 0;
@@ -172,6 +180,7 @@ bool ul_run_record_look(ul_run_record *record, const ul_watch *watch) {
   }
   ask_runtimes(record, watch);
   ul_run_gc_look(&record->gc, watch);
+  take_direct(record, figures->last_at_ns);
   if (threads) ul_history_fact(record->history, UL_HISTORY_FACT_threads, threads);
   guard_begin(&before);
   ul_history_sample(record->history, figures->last_at_ns, figures->now_bytes,

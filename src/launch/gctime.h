@@ -40,7 +40,9 @@ typedef struct ul_gc_figures {
   uint64_t live_bytes;       /* JVM: of the heap after the last full collection */
   uint64_t off_heap_bytes;   /* Go without cgo: resident pages that GOMEMLIMIT does not count */
   uint64_t metaspace_bytes, code_cache_bytes; /* JVM: committed */
-  uint64_t classes, threads;                  /* JVM: loaded now; Java threads */
+  uint64_t direct_bytes;     /* JVM: resident beside heap, classes and code; the most seen. Direct
+                              buffers, and up to 16 MiB of its own */
+  uint64_t classes, threads; /* JVM: loaded now; Java threads */
 } ul_gc_figures;
 
 /* A program that is looked at. No field is the caller's but `figures`. */
@@ -55,6 +57,7 @@ typedef struct ul_gctime {
   bool      go_has_libraries;
   /* JVM */
   int      counters_fd; /* -1: not open */
+  uint64_t memory_due;  /* in looks */
   uint8_t *buffer;
   size_t   thread_count;
   struct {

@@ -48,10 +48,9 @@ typedef struct ul_knob_facts {
   uint64_t off_heap_bytes;   /* Go: resident minus what GOMEMLIMIT counts (cgo, mmap) */
   uint64_t metaspace_bytes;  /* JVM: committed */
   uint64_t code_cache_bytes; /* JVM: used */
-  uint64_t direct_bytes; /* JVM: direct and mapped buffers. Where a run failed with "Direct buffer
-                                memory", what it would have needed: at least twice its limit */
-  uint64_t classes;      /* JVM: loaded; a count. Used while metaspace is not known */
-  uint64_t threads;      /* a count */
+  uint64_t direct_bytes;     /* JVM: in direct buffers; 1: measured, and none */
+  uint64_t classes;          /* JVM: loaded; a count. Used while metaspace is not known */
+  uint64_t threads;          /* a count */
   /* Price curve: GC share s at limit L follows s/(1-s) = K/(L-L0). Both or neither. */
   uint64_t price_k_bytes, price_l0_bytes;
 } ul_knob_facts;

@@ -5,7 +5,7 @@
  *
  *     metaspace    measured x 1.3; else 14 MB + 5.8 kB x classes x 0.35
  *     code cache   measured x 1.5; else 48 MiB below 1 GiB, B/16 above, 240 MiB (the JVM's own) at most
- *     direct       measured x 1.3, at least 10 MiB: NIO takes some for itself
+ *     direct       measured x 1.3, at least 10 MiB: NIO takes some for itself; prod B/16 until then
  *     threads      256 KiB of each stack are touched; 32 threads until they are known
  *     24 MiB       the JVM itself: symbols, archive of its own classes, malloc
  *     collector    Serial 1 % of the heap, G1 and others 10 %
@@ -14,6 +14,12 @@
  * Each part is also set as a limit, so that the sum holds whatever the program does: it then ends
  * with an OutOfMemoryError that names the part, a dump and exit code 3, and is not killed. A part
  * that the user has set enters the sum as it is.
+ *
+ * Direct buffers alone may grow beyond their part, to 0.3 B. Whoever is refused one gets neither the
+ * dump nor the exit code (the error is thrown by Java code), and nobody outside learns how much it
+ * would have been; what was granted can be measured, and enters the next run's sum. Until then the
+ * heap makes room: it starts at a quarter and keeps 10 to 25 % of itself free, not 40 to 70. 150 MB
+ * live and 150 direct in 512 MiB: 488 MiB at its peak; 529 with a heap that is fixed, and killed.
  *
  * Serial below 1 GiB of heap or on one core. G1 above, with a pause target and regions of heap/200
  * (16 MiB in 4 GiB): half a region is the largest object that does not get regions of its own.
@@ -44,6 +50,8 @@
 #define HEAP_LEAST        ((uint64_t)16 * UL_MIB)
 #define SMALL_BYTES       ((uint64_t)1 * UL_GIB)
 #define G1_LEAST          ((uint64_t)1 * UL_GIB)
+#define FREE_LEAST_PCT    10
+#define FREE_MOST_PCT     25
 #define DEV_START         ((uint64_t)256 * UL_MIB)
 #define PAUSE_MS          200 /* G1's own default, said so that it is seen */
 #define REGIONS           200 /* the 16 MiB of a well-tried 4 GiB setting; G1 itself would take 2048 */
@@ -72,6 +80,7 @@ struct parts {
   uint64_t metaspace, code, direct, threads, reserve; /* bytes */
   unsigned collector_pct;                             /* of the heap */
   bool     hidden, g1, kept_collector;
+  bool     yields; /* the heap, to direct buffers of which nothing is known yet */
 };
 
 /* One part: the user's where there is one, else ours; in MiB, rounded up. */
@@ -119,12 +128,23 @@ static uint64_t add_code(const ul_knob_input *input, ul_knobs *knobs) {
                   "compiled code, until it is measured");
 }
 
-static uint64_t add_direct(const ul_knob_input *input, ul_knobs *knobs) {
-  uint64_t   measured = input->facts.direct_bytes;
+/* What enters the sum. The limit is looser: see above. */
+static uint64_t add_direct(const ul_knob_input *input, struct parts *parts, ul_knobs *knobs) {
+  uint64_t   budget = input->budget_bytes, measured = input->facts.direct_bytes;
   ul_jvm_own own = UL_JVM_FIND(input, "-XX:MaxDirectMemorySize=");
-  return add_part(&own, knobs, "-XX:MaxDirectMemorySize=", UL_MAX(measured / 10 * 13, DIRECT_LEAST),
-                  measured ? "direct buffers: measured x 1.3, at least 10 MiB"
-                           : "direct buffers: the least, until it is measured");
+  bool       fixed = input->preset == UL_PRESET_PROD && !measured;
+  uint64_t   part = UL_MAX(fixed ? budget / 16 : measured / 10 * 13, DIRECT_LEAST);
+  part = ul_knobs_mib_up(part) * UL_MIB;
+  parts->yields = !own.found && !measured && !fixed && !parts->hidden;
+  if (own.found && ul_jvm_size(own.value) > 0) {
+    return add_part(&own, knobs, "-XX:MaxDirectMemorySize=", part, "");
+  }
+  char why[128];
+  snprintf(why, sizeof why, "direct buffers: a limit; %llu MiB are counted, %s",
+           (unsigned long long)(part / UL_MIB),
+           measured ? "measured x 1.3, at least 10" : "until it is measured");
+  (void)add_part(&own, knobs, "-XX:MaxDirectMemorySize=", UL_MAX(part, budget / 10 * 3), why);
+  return part;
 }
 
 static uint64_t add_stacks(const ul_knob_input *input, ul_knobs *knobs) {
@@ -250,20 +270,45 @@ static void add_heap_share(const ul_knob_input *input, uint64_t heap, ul_knobs *
   }
 }
 
-/* -Xms: fixed from the start, but in dev, and where the user has set it. */
-static void add_start(const ul_knob_input *input, uint64_t heap, ul_knobs *knobs) {
-  ul_jvm_own own = UL_JVM_FIND(input, "-Xms", "-XX:InitialHeapSize=", "-XX:InitialRAMPercentage=");
+/* How much of itself the heap keeps free before it grows, and before it shrinks. A JVM with the one
+ * above the other does not start, so both are left out where the user has set one. */
+static void add_free_ratios(const ul_knob_input *input, ul_knobs *knobs) {
+  ul_jvm_own own = UL_JVM_FIND(input, "-XX:MinHeapFreeRatio=", "-XX:MaxHeapFreeRatio=");
   if (own.found) {
     keep(knobs, &own);
     return;
   }
-  bool     dev = input->preset == UL_PRESET_DEV;
-  uint64_t start = dev ? UL_MIN(heap, DEV_START) : heap;
-  ul_knob *knob = add(knobs, "-Xms");
-  ul_knob_value(knob, "%llum", (unsigned long long)(start / UL_MIB));
-  ul_knob_why(knob, "%s",
-              dev ? "starts small, and grows"
-                  : "the same: the heap need not grow, and what does not fit is seen early");
+  ul_knob *knob = add(knobs, "-XX:MinHeapFreeRatio=");
+  ul_knob_value(knob, "%d", FREE_LEAST_PCT);
+  ul_knob_why(knob, "grow as late as that (default 40): what direct buffers need is not known yet");
+  knob = add(knobs, "-XX:MaxHeapFreeRatio=");
+  ul_knob_value(knob, "%d", FREE_MOST_PCT);
+  ul_knob_why(knob, "and give back what is free beyond (default 70); both go once it is measured");
+}
+
+/* -Xms: fixed from the start, but in dev, until direct buffers are known, and where it is set. */
+static void add_start(const ul_knob_input *input, const struct parts *parts, uint64_t heap,
+                      ul_knobs *knobs) {
+  ul_jvm_own own = UL_JVM_FIND(input, "-Xms", "-XX:InitialHeapSize=", "-XX:InitialRAMPercentage=");
+  if (own.found) {
+    keep(knobs, &own);
+  } else {
+    bool        dev = input->preset == UL_PRESET_DEV;
+    uint64_t    start = heap;
+    const char *why = "the same: the heap need not grow, and what does not fit is seen early";
+    if (parts->yields) {
+      start = UL_MAX(heap / 4, HEAP_LEAST);
+      why = "a quarter: the heap makes room for direct buffers until they are measured";
+    }
+    if (dev) {
+      start = UL_MIN(heap, DEV_START);
+      why = "starts small, and grows";
+    }
+    ul_knob *knob = add(knobs, "-Xms");
+    ul_knob_value(knob, "%llum", (unsigned long long)(start / UL_MIB));
+    ul_knob_why(knob, "%s", why);
+  }
+  if (parts->yields) add_free_ratios(input, knobs);
 }
 
 static uint64_t add_heap(const ul_knob_input *input, const struct parts *parts, ul_knobs *knobs) {
@@ -292,7 +337,7 @@ static uint64_t add_heap(const ul_knob_input *input, const struct parts *parts, 
               (unsigned long long)(fixed_of(parts) / UL_MIB),
               (unsigned long long)(parts->reserve / UL_MIB), parts->collector_pct);
   if (heap > ours) warn_of_heap(input, parts, heap, ours, &start, knobs);
-  add_start(input, heap, knobs);
+  add_start(input, parts, heap, knobs);
   return heap;
 }
 
@@ -341,7 +386,7 @@ void ul_knobs_jvm(const ul_knob_input *input, ul_knobs *knobs) {
   }
   parts.metaspace = add_metaspace(input, &below);
   parts.code = add_code(input, &below);
-  parts.direct = add_direct(input, &below);
+  parts.direct = add_direct(input, &parts, &below);
   parts.threads = add_stacks(input, &below);
   choose_collector(input, &parts, &below);
   uint64_t heap = add_heap(input, &parts, knobs);

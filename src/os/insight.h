@@ -38,6 +38,17 @@ typedef struct ul_insight_map {
 /* Reads the list of its mappings: hundreds of microseconds. */
 UL_MUST_USE int ul_insight_map_read(int pid, ul_insight_map *ret_map);
 
+/* Resident anonymous memory of a JVM, in bytes. Its heap is what lies below 32 GiB, where HotSpot puts
+ * every heap whose references it can compress; a larger one is not told apart (-UL_E_NOTFOUND). */
+typedef struct ul_insight_jvm_memory {
+  uint64_t heap_bytes;
+  uint64_t beside_bytes; /* neither heap nor compiled code nor from a file: direct buffers, classes,
+                            stacks, what the collector keeps, malloc */
+} ul_insight_jvm_memory;
+
+/* Looks at every page: some 26 ns for each that is resident, 6 ms for 512 MiB. */
+UL_MUST_USE int ul_insight_jvm_memory_read(int pid, ul_insight_jvm_memory *ret_memory);
+
 /* Value of a variable in the environment that it was started with. */
 UL_MUST_USE int ul_insight_environment(int pid, const char *name, char *ret_value, size_t capacity);
 

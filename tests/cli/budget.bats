@@ -107,8 +107,8 @@ go_program() {
   export ULLAGE_HISTORY=off # what other tests measured would count
   run --separate-stderr ullage run -q --budget 512Mi -- java -XX:+PrintFlagsFinal -version
   [ "$status" -eq 0 ]
-  for flag in 'MaxHeapSize *= 371195904' 'InitialHeapSize *= 371195904' 'MaxMetaspaceSize *= 50331648' \
-    'ReservedCodeCacheSize *= 50331648' 'MaxDirectMemorySize *= 10485760' 'ThreadStackSize *= 512' \
+  for flag in 'MaxHeapSize *= 371195904' 'InitialHeapSize *= 92274688' 'MaxMetaspaceSize *= 50331648' \
+    'ReservedCodeCacheSize *= 50331648' 'MaxDirectMemorySize *= 161480704' 'MinHeapFreeRatio *= 10' 'MaxHeapFreeRatio *= 25' 'ThreadStackSize *= 512' \
     'UseSerialGC *= true' 'ExitOnOutOfMemoryError *= true' 'HeapDumpOnOutOfMemoryError *= true'; do
     grep -q " $flag" <<<"$output"
   done

@@ -179,6 +179,7 @@ refused() {
   cat >"$BATS_TEST_TMPDIR/T.java" <<'JAVA'
 public class T {
   static byte[] live = new byte[40 << 20];
+  static java.nio.ByteBuffer buffer = java.nio.ByteBuffer.allocateDirect(100 << 20);
   public static void main(String[] arguments) throws Exception {
     System.gc();
     Thread.sleep(1500);
@@ -186,14 +187,15 @@ public class T {
 }
 JAVA
   run -0 ullage run --dry-run --budget 512Mi -- java "$BATS_TEST_TMPDIR/T.java"
-  [[ "$output" == *"(assumed) x 0.35"* ]]
+  [[ "$output" == *"(assumed) x 0.35"*"10 MiB are counted, until it is measured"* ]]
   ullage run -q --budget 512Mi -- java "$BATS_TEST_TMPDIR/T.java"
   document 1
   [ "$(d '40 << 20 <= d["runs"][0]["facts"]["live_bytes"] < 80 << 20')" = True ]
+  [ "$(d '100 << 20 <= d["runs"][0]["facts"]["direct_bytes"] < 125 << 20')" = True ]
   [ "$(d 'd["runs"][0]["facts"]["classes"] > 300')" = True ]
   run -0 ullage run --dry-run --budget 512Mi -- java "$BATS_TEST_TMPDIR/T.java"
   [[ "$output" == *"5.8 kB x"* && "$output" != *"(assumed) x 0.35"* ]]
-  [[ "$output" != *"threads (assumed)"* ]]
+  [[ "$output" != *"threads (assumed)"* && "$output" == *"MiB are counted, measured x 1.3"* ]]
 }
 
 @test "runs: a limit on the size of files stops no run, and is the program's as it was" {

@@ -4,6 +4,7 @@
  *     threads       /proc/PID/task, /proc/PID/task/TID/schedstat (or stat)
  *     variables     /proc/PID/maps: rw mappings of the file that /proc/PID/exe names, and the anonymous
  *                   one that follows without a gap
+ *     JVM's memory  /proc/PID/smaps
  *     JVM           /proc/PID/root/tmp/hsperfdata_USER/NSPID: also of a JVM in a container, whose
  *                   /tmp and whose number are its own
  *
@@ -22,6 +23,8 @@
 #include <unistd.h>
 
 #include "os/insight.h"
+
+#define COMPRESSED_MOST (32 * UL_GIB)
 
 static int failure(void) {
   return errno == ENOENT || errno == ESRCH ? -UL_E_NOTFOUND : -UL_E_SYSTEM;
@@ -233,6 +236,43 @@ int ul_insight_file_read(int fd, void *ret_bytes, size_t capacity, size_t *ret_c
   ssize_t got = pread(fd, ret_bytes, capacity, 0);
   if (got < 0) return -UL_E_SYSTEM;
   *ret_count = (size_t)got;
+  return 0;
+}
+
+/* A line of smaps that begins a mapping: is it the heap, something beside it, or none of both? */
+static void take_head(const char *line, ul_insight_jvm_memory *memory, uint64_t **ret_of) {
+  uint64_t start, end;
+  char     rights[5] = "";
+  int      at = 0;
+  if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*s %*s %*s %n", &start, &end, rights, &at) < 3 ||
+      at == 0) {
+    return; /* not the first line of one */
+  }
+  bool is_file = line[at] == '/', is_break = strncmp(line + at, "[heap]", 6) == 0;
+  *ret_of = is_file || rights[2] == 'x'           ? NULL
+            : end <= COMPRESSED_MOST && !is_break ? &memory->heap_bytes
+                                                  : &memory->beside_bytes;
+}
+
+int ul_insight_jvm_memory_read(int pid, ul_insight_jvm_memory *ret_memory) {
+  char                  path[80], *line = NULL;
+  size_t                capacity = 0;
+  uint64_t             *of = NULL, kib;
+  ul_insight_jvm_memory memory = {0};
+  snprintf(path, sizeof path, "/proc/%d/smaps", pid);
+  FILE *in = fopen(path, "re");
+  if (!in) return failure();
+  while (getline(&line, &capacity, in) > 0) {
+    if (sscanf(line, "Anonymous: %" SCNu64, &kib) != 1) {
+      take_head(line, &memory, &of);
+    } else if (of) {
+      *of += kib * UL_KIB;
+    }
+  }
+  free(line);
+  fclose(in);
+  if (memory.heap_bytes == 0) return -UL_E_NOTFOUND;
+  *ret_memory = memory;
   return 0;
 }
 

@@ -164,7 +164,7 @@ static void check_sums(void) {
     assert_true(number_in("-Xms", UL_MIB) <= number_in("-Xmx", UL_MIB));
     assert_true(number_in("-Xmx", UL_MIB) + number_in("-XX:MaxMetaspaceSize=", UL_MIB) +
                     number_in("-XX:ReservedCodeCacheSize=", UL_MIB) +
-                    number_in("-XX:MaxDirectMemorySize=", UL_MIB) + 24 * UL_MIB <
+                    UL_MAX(input.facts.direct_bytes / 10 * 13, 10 * UL_MIB) + 24 * UL_MIB <
                 budget);
     break;
   case UL_RUNTIME_NODE:

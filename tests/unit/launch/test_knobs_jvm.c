@@ -9,10 +9,13 @@ static void the_sum_by_the_formula(void **state) {
   assert_int_equal(make(), 0);
   /* 512 - 16 - 48 - 48 - 10 - 8 - 24 = 358; / 1.01 */
   assert_string_equal(value_of("-Xmx"), "354m");
-  assert_string_equal(value_of("-Xms"), "354m");
   assert_string_equal(value_of("-XX:MaxMetaspaceSize="), "48m");
   assert_string_equal(value_of("-XX:ReservedCodeCacheSize="), "48m");
-  assert_string_equal(value_of("-XX:MaxDirectMemorySize="), "10m");
+  /* 0.3 B; 10 of them are in the sum, and the heap makes room for more. */
+  assert_string_equal(value_of("-XX:MaxDirectMemorySize="), "154m");
+  assert_string_equal(value_of("-Xms"), "88m");
+  assert_string_equal(value_of("-XX:MinHeapFreeRatio="), "10");
+  assert_string_equal(value_of("-XX:MaxHeapFreeRatio="), "25");
   assert_string_equal(value_of("-Xss"), "512k");
   assert_non_null(row_of("-XX:+UseSerialGC"));
   assert_non_null(row_of("-XX:+ExitOnOutOfMemoryError"));
@@ -41,6 +44,34 @@ static void what_was_measured_is_used(void **state) {
   input.facts = (ul_knob_facts){.classes = 5000};
   assert_int_equal(make(), 0);
   assert_string_equal(value_of("-XX:MaxMetaspaceSize="), "24m"); /* 14 MB + 10.15 MB */
+}
+
+/* Once they are measured the heap is fixed, and the limit stays loose: one that is reached is an
+ * error of which nobody outside learns. */
+static void direct_buffers_are_learned(void **state) {
+  char *arguments[] = {"java", "-XX:MinHeapFreeRatio=30", "Main", NULL};
+  (void)state;
+  begin(UL_RUNTIME_JVM, 512 * UL_MIB);
+  input.facts.direct_bytes = 1;
+  assert_int_equal(make(), 0);
+  assert_string_equal(value_of("-XX:MaxDirectMemorySize="), "154m");
+  assert_string_equal(value_of("-Xmx"), "354m");
+  assert_string_equal(value_of("-Xms"), "354m");
+  assert_null(row_of("-XX:MaxHeapFreeRatio="));
+  /* The user's ratio stays alone: one of ours could contradict it, and then no JVM starts. */
+  input.facts.direct_bytes = 0;
+  input.arguments = arguments;
+  assert_int_equal(make(), 0);
+  assert_true(is_kept("-XX:MinHeapFreeRatio="));
+  assert_null(row_of("-XX:MaxHeapFreeRatio="));
+  /* Fixed from the start: then a sixteenth is counted at once. */
+  begin(UL_RUNTIME_JVM, 1024 * UL_MIB);
+  input.preset = UL_PRESET_PROD;
+  assert_int_equal(make(), 0);
+  /* 1024 - 30.7 - 48 - 64 - 64 - 8 - 24 = 785; / 1.01 */
+  assert_string_equal(value_of("-Xmx"), "777m");
+  assert_string_equal(value_of("-Xms"), "777m");
+  assert_string_equal(value_of("-XX:MaxDirectMemorySize="), "308m");
 }
 
 static void g1_where_the_heap_pays(void **state) {
@@ -187,6 +218,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_sum_by_the_formula),
       cmocka_unit_test(what_was_measured_is_used),
+      cmocka_unit_test(direct_buffers_are_learned),
       cmocka_unit_test(g1_where_the_heap_pays),
       cmocka_unit_test(dev_starts_small),
       cmocka_unit_test(the_users_options_win_wherever_they_stand),
