@@ -19,6 +19,12 @@ typedef struct ul_counters {
   uint64_t value[UL_COUNTER_COUNT];
 } ul_counters;
 
+/* What the heap holds by size, the largest sums first. */
+typedef struct ul_counters_sizes {
+  size_t       count;
+  ul_live_size size[UL_LIVE_SIZES];
+} ul_counters_sizes;
+
 /* Where the page lies. 0, -UL_E_NOTFOUND: it has none, or not yet, -UL_E_SYSTEM: not allowed. */
 UL_MUST_USE int ul_counters_find(int pid, uint64_t *ret_address);
 
@@ -26,5 +32,6 @@ UL_MUST_USE int ul_counters_find(int pid, uint64_t *ret_address);
  * was written every time we looked, try again; -UL_E_RANGE: of a version that means something else
  * by its rows. */
 UL_MUST_USE int ul_counters_read(int pid, uint64_t address, ul_counters *ret_counters);
+UL_MUST_USE int ul_counters_read_sizes(int pid, uint64_t address, ul_counters_sizes *ret_sizes);
 
 #endif

@@ -11,7 +11,7 @@
 #include "launch/wall_text.h"
 
 /* One screen: this and the rest of the report fit 40 lines. */
-static const ul_wall_detail screen = {.processes = 8, .mappings = 6};
+static const ul_wall_detail screen = {.processes = 8, .mappings = 4, .sizes = 6};
 
 #define MAPPINGS_MOST 64
 #define MAPPING_LEAST (UL_MIB / 10) /* smaller ones show as 0.0 or 0.1 MiB, and explain nothing */
@@ -70,6 +70,24 @@ static void add_heap(ul_wall_page *page, const ul_watched *member) {
   }
 }
 
+/* Where that memory went, by size. Foreign numbers, so what cannot be is left out. */
+static void add_sizes(ul_wall_page *page, const ul_watched *member, size_t most) {
+  char              mib[UL_SIZE_TEXT_MAX], each[UL_SIZE_TEXT_MAX];
+  ul_counters_sizes sizes;
+  uint64_t          address = member->live_address;
+  int               pid = member->process.pid;
+  if (address == 0 && ul_counters_find(pid, &address) < 0) return;
+  if (ul_counters_read_sizes(pid, address, &sizes) < 0) return;
+  for (size_t i = 0; i < UL_MIN(sizes.count, most); i++) {
+    const ul_live_size *size = &sizes.size[i];
+    if (i > 0 && size->bytes < MAPPING_LEAST) break;
+    snprintf(each, sizeof each, "up to %" PRIu64 " bytes", size->object_bytes);
+    ul_wall_add(page, "  %12s    in %" PRIu64 " objects of %s%s\n", ul_size_mib(mib, size->bytes),
+                size->objects, size->object_bytes ? each : "more than 32 KiB",
+                i ? "" : "   (what it allocated most)");
+  }
+}
+
 static void add_mappings(ul_wall_page *page, int pid, size_t most) {
   ul_process_mapping top[MAPPINGS_MOST];
   char               mib[UL_SIZE_TEXT_MAX];
@@ -108,6 +126,7 @@ void ul_wall_write(const ul_enclosure *group, const ul_watch *watch, const ul_wa
   if (count > 0) {
     add_mappings(page, order[0]->process.pid, detail->mappings);
     add_heap(page, order[0]);
+    add_sizes(page, order[0], detail->sizes);
   }
   add_group(page, group);
   free(order);

@@ -18,6 +18,7 @@
 typedef struct ul_wall_detail {
   size_t processes; /* that are shown, the largest first */
   size_t mappings;  /* of the largest process */
+  size_t sizes;     /* of the objects in its heap, where libullage runs in it */
 } ul_wall_detail;
 
 /* Describes it for a screen. About a millisecond for each GB, for the list of mappings. */

@@ -16,9 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "wire/live.h"
 #include "launch/wall_text.h"
 
-static const ul_wall_detail whole = {.processes = 1000, .mappings = 40};
+static const ul_wall_detail whole = {.processes = 1000, .mappings = 40, .sizes = UL_LIVE_SIZES};
 
 #define FILE_MOST ((size_t)256 * 1024)
 #define NAME_END  ".txt"

@@ -2,8 +2,20 @@
 /* live.c: see runtime/live.h. */
 #include "runtime/live.h"
 
+#include "heap/tally.h"
 #include "os/self.h"
 #include "runtime/runtime.h"
+
+static void write_sizes(ul_live_page *page) {
+  ul_tally rows[UL_LIVE_SIZES];
+  size_t   count = ul_heap_tally(&ul_runtime_self.heap, rows, UL_LIVE_SIZES);
+  for (size_t i = 0; i < count; i++) {
+    ul_store(&page->size[i].object_bytes, rows[i].object_bytes);
+    ul_store(&page->size[i].objects, rows[i].objects);
+    ul_store(&page->size[i].bytes, rows[i].bytes);
+  }
+  ul_store(&page->size_count, (uint64_t)count);
+}
 
 static void write_page(ul_live_page *page) {
   ullage_stats_t stats;
@@ -13,6 +25,7 @@ static void write_page(ul_live_page *page) {
 #define UL_COUNTER(name, unit, help) ul_store(&page->value[UL_COUNTER_##name], stats.name);
 #include "wire/counters.def"
 #undef UL_COUNTER
+  write_sizes(page);
   ul_store(&page->updated_ns, ul_os_now_ns());
   ul_store_release(&page->sequence, page->sequence + 1);
 }

@@ -61,6 +61,7 @@ may_enclose() {
   [ -z "$output" ]
   [[ "$stderr" == *"was ended at its wall of 95.4 MiB"*"exit code 137"* ]]
   [[ "$stderr" == *"At the wall of 95.4 MiB, 1 process held:"*python3*"anonymous"*"its largest mappings"* ]]
+  [[ "$stderr" == *" objects of more than 32 KiB   (what it allocated most)"* ]]
   [[ "$stderr" == *"--max-budget"* ]]
   [ "$(json "$BATS_TEST_TMPDIR/r.json" 'd["exit_reason"], d["budget_kept"], d["enclosure"]["kind"], d["enclosure"]["pauses"]')" = "('wall', False, 'cgroup1', 1)" ]
   [ "$(json "$BATS_TEST_TMPDIR/r.json" 'd["oom_kills"]')" = 0 ]
