@@ -39,13 +39,18 @@ UL_INLINE void *try_allocate(ul_heap *heap, size_t size, bool zero) {
 }
 
 /* Before it says no, the heap takes back what lies in the caller's cache and in the transfer stacks:
- * where address space is limited those objects keep whole spans from becoming one free run. */
+ * where address space is limited those objects keep whole spans from becoming one free run. Not where
+ * the budget has refused, which has tried all that already. */
 UL_INLINE void *allocate(size_t size, bool zero) {
   ul_heap *heap = &ul_runtime_self.heap;
+  uint64_t refusals = ul_load(&ul_runtime_self.budget.refusals);
   if (UL_UNLIKELY(size > SIZE_LIMIT || ul_runtime_enter() != 0)) return NULL;
   void *object = try_allocate(heap, size, zero);
   if (UL_LIKELY(object != NULL)) return object;
-  if (size > heap->reserved_pages << UL_PAGE_SHIFT || !ul_heap_has_room(heap, 0)) return NULL;
+  if (size > heap->reserved_pages << UL_PAGE_SHIFT ||
+      ul_load(&ul_runtime_self.budget.refusals) != refusals) {
+    return NULL;
+  }
   ul_scavenge_all(heap);
   return try_allocate(heap, size, zero);
 }
@@ -105,6 +110,21 @@ static bool fits_class(const ul_heap *heap, size_t object_bytes, size_t size) {
   return ul_size_class_bytes(class_of(heap, size)) >= object_bytes;
 }
 
+/* The private heap of a live object, NULL for none. What its owner destroys must go with it, so an
+ * object that is moved stays in its heap. */
+static ul_zone *zone_of(const ul_mspan *span) {
+  if (span->state == UL_MSPAN_LARGE) return span->zone;
+  if (UL_LIKELY(span->leaf_value != UL_LEAF_SLOW)) return NULL;
+  ul_mcentral *central = span->central, *first = central - (central->size_class - UL_CLASS_FIRST);
+  return UL_CONTAINER_OF(first, ul_zone, central[0]);
+}
+
+/* A large object of a private heap is not resized in place; it stays where it is until it would be
+ * less than half full. */
+static bool fits_zone(size_t object_bytes, size_t size) {
+  return size <= object_bytes && size >= object_bytes / 2;
+}
+
 UL_FAST_CODE void *ul_api_realloc(void *object, size_t size) {
   ul_heap *heap = &ul_runtime_self.heap;
   if (!object) return ul_api_malloc(size);
@@ -114,16 +134,17 @@ UL_FAST_CODE void *ul_api_realloc(void *object, size_t size) {
     return NULL;
   }
   if (UL_UNLIKELY(size > SIZE_LIMIT)) return no_memory();
+  ul_zone *zone = zone_of(found.span);
   if (found.bytes <= UL_SMALL_MAX_BYTES) {
     if (fits_class(heap, found.bytes, size)) return object;
-  } else if (size > UL_SMALL_MAX_BYTES && !found.span->zone) {
+  } else if (zone) {
+    if (fits_zone(found.bytes, size)) return object;
+  } else if (size > UL_SMALL_MAX_BYTES) {
     void *resized = ul_large_resize(heap, found.span, size);
     if (resized) return resized;
-  } else if (found.span->zone && size <= found.bytes) {
-    return object;
   }
-  void *moved = ul_api_malloc(size);
-  if (!moved) return NULL;
+  void *moved = zone ? ul_zone_alloc(zone, size) : ul_api_malloc(size);
+  if (!moved) return no_memory();
   memcpy(moved, object, UL_MIN(size, found.bytes));
   ul_api_free(object);
   return moved;

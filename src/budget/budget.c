@@ -19,23 +19,39 @@
 #define REFUSE_WAIT_NS (10 * MS)
 #define REFUSE_REST    10 /* own relief of t at most once in 10 t */
 /* The gate's steps beyond the critical level, and the least a process gets that shares. */
-#define STEP_SHARE  512
-#define STEP_LEAST  ((uint64_t)64 << 10)
-#define GRANT_SHARE 128
-#define SWEEP_EVERY (100 * MS)
-/* Kept for small requests when larger ones are refused already: error paths need a little. */
+#define STEP_SHARE       512
+#define STEP_LEAST       ((uint64_t)64 << 10)
+#define GRANT_SHARE      128
+#define SWEEP_EVERY      (100 * MS)
+#define SWEEP_EVERY_CALM (1000 * MS)
+/* What the heap writes down about new memory counts, too: at most one part in so many. */
+#define RECORDS_SHARE 64
+/* Kept until somebody was refused, and then for small requests: error paths need a little. Closed again
+ * when so much is free that nobody is about to be refused. */
 #define RESERVE_SHARE 128
 #define RESERVE_LEAST ((uint64_t)64 << 10)
 #define RESERVE_MOST  ((uint64_t)4 << 20)
 
 uint64_t ul_budget_limit(const ul_budget *budget) {
-  const ul_tree_page *page = budget->tree.page;
+  const ul_tree_page *page = ul_tree_page_of(&budget->tree);
   return page ? ul_load(&page->budget_bytes) : ul_load(&budget->limit_bytes);
 }
 
 static uint64_t held_by_heap(const ul_heap *heap) {
   return (ul_load(&heap->resident_leaves) << UL_LEAF_SHIFT) + ul_load(&heap->tables_bytes) +
          ul_load(&heap->meta.used_bytes);
+}
+
+static uint64_t reserve_of(uint64_t limit) {
+  return UL_MIN(UL_MAX(limit / RESERVE_SHARE, RESERVE_LEAST), RESERVE_MOST);
+}
+
+/* What may still be taken without asking, where requests fail. */
+static uint64_t left(const ul_budget *budget, uint64_t limit, uint64_t taken) {
+  uint64_t most =
+      ul_load(&budget->reserve_is_open) ? limit : limit - UL_MIN(reserve_of(limit), limit);
+  uint64_t room = most - UL_MIN(taken, most);
+  return room - room / RECORDS_SHARE;
 }
 
 /* How many bytes may come before somebody must ask again. */
@@ -46,12 +62,12 @@ static uint64_t room_until_next(const ul_budget *budget, uint64_t limit, int lev
       level < UL_LEVEL_CRITICAL ? ul_level_begins(limit, level + 1) : sum->held_bytes + step;
   uint64_t room = next > taken ? next - taken : step;
   /* Who shares takes little at a time: what one was granted and does not use nobody else has. */
-  if (budget->tree.page) {
+  if (ul_tree_page_of(&budget->tree)) {
     uint64_t most = UL_MAX(limit / GRANT_SHARE, STEP_LEAST);
     room = UL_MIN(UL_MAX(room / (2 * sum->members), STEP_LEAST), most);
   }
   if (budget->on_budget == UL_ON_BUDGET_GROW) return room;
-  return UL_MIN(room, limit - UL_MIN(taken, limit)); /* not a byte beyond */
+  return UL_MIN(room, left(budget, limit, taken)); /* not a byte beyond */
 }
 
 static int count_locked(ul_budget *budget) {
@@ -70,13 +86,17 @@ static int count_locked(ul_budget *budget) {
   ul_mcache_set_thrifty(heap, level >= UL_LEVEL_TIGHT);
   uint64_t gate = UINT64_MAX;
   if (limit > 0) {
+    uint64_t reserve = 4 * reserve_of(limit);
+    if (limit > reserve && sum.promised_bytes <= limit - reserve) {
+      ul_store(&budget->reserve_is_open, 0u);
+    }
     uint64_t room = room_until_next(budget, limit, level, &sum);
     ul_tree_grant(&budget->tree, room);
     /* Two may have given themselves the same room just now. Each has said so by here, so at least
      * one of them sees it, and takes no more than the other left. */
     if (budget->on_budget != UL_ON_BUDGET_GROW && sum.members > 1) {
       ul_tree_add_up(&budget->tree, held, &sum);
-      room = UL_MIN(room, limit - UL_MIN(sum.promised_bytes, limit));
+      room = UL_MIN(room, left(budget, limit, sum.promised_bytes));
       ul_tree_grant(&budget->tree, room);
     }
     gate = leaves + (room >> UL_LEAF_SHIFT);
@@ -85,9 +105,12 @@ static int count_locked(ul_budget *budget) {
   return level;
 }
 
-/* Near the limit it pays to see whether all who claim memory still have it. */
-static void sweep_locked(ul_budget *budget, uint64_t now_ns) {
-  if (!budget->tree.page || now_ns - budget->swept_ns < SWEEP_EVERY) return;
+/* Do all who claim memory still have it? Near the limit it pays to look often; else only who reads the
+ * numbers would be misled. */
+static void sweep_locked(ul_budget *budget, int level) {
+  uint64_t now_ns = ul_os_now_ns();
+  uint64_t every = level >= UL_LEVEL_TIGHT ? SWEEP_EVERY : SWEEP_EVERY_CALM;
+  if (now_ns - budget->swept_ns < every) return;
   budget->swept_ns = now_ns;
   ul_tree_sweep(&budget->tree);
 }
@@ -99,8 +122,8 @@ int ul_budget_count(ul_budget *budget) {
     ul_store(&budget->other_bytes, all - UL_MIN(all, ours));
   }
   int level = count_locked(budget);
-  if (level >= UL_LEVEL_TIGHT && ul_load(&budget->members) > 1) {
-    sweep_locked(budget, ul_os_now_ns());
+  if (ul_load(&budget->members) > 1) {
+    sweep_locked(budget, level);
     level = count_locked(budget);
   }
   ul_lock_drop(&budget->lock);
@@ -119,12 +142,12 @@ void ul_budget_set(ul_budget *budget, uint64_t limit_bytes) {
   ul_lock_take(&budget->lock);
   ul_store(&budget->limit_bytes, limit_bytes);
   /* Children that are forked from here on share it. Where that cannot be, it is this process's. */
-  if (limit_bytes && !budget->tree.page &&
-      ul_tree_make(&budget->tree, limit_bytes, ul_os_random_key()) != 0) {
-    budget->tree.page = NULL;
+  if (limit_bytes && !ul_tree_page_of(&budget->tree)) {
+    (void)ul_tree_make(&budget->tree, limit_bytes, ul_os_random_key());
   }
+  ul_tree_page *page = ul_tree_page_of(&budget->tree);
+  if (page) ul_store(&page->budget_bytes, limit_bytes);
   ul_lock_drop(&budget->lock);
-  if (budget->tree.page) ul_store(&budget->tree.page->budget_bytes, limit_bytes);
   budget->relief.after_bytes = 0; /* another limit: look at once */
   budget->relief.level = UL_LEVEL_CALM;
   if (ul_budget_count(budget) >= UL_LEVEL_TIGHT && budget->wake) budget->wake();
@@ -156,15 +179,13 @@ static void wait_for_pass(ul_budget *budget, uint64_t now_ns, uint64_t until_ns)
   ul_os_wait(&budget->passes, pass, until_ns - now_ns);
 }
 
-static uint64_t reserve_of(uint64_t limit) {
-  return UL_MIN(UL_MAX(limit / RESERVE_SHARE, RESERVE_LEAST), RESERVE_MOST);
-}
-
-/* Does a request for so many bytes fit? Larger ones leave the reserve alone. */
+/* Does a request for so many bytes fit? */
 static bool fits(const ul_budget *budget, uint64_t bytes) {
   uint64_t limit = ul_budget_limit(budget), total = ul_load(&budget->promised_bytes);
-  uint64_t kept = bytes > UL_LEAF_BYTES ? reserve_of(limit) : 0;
-  return limit == 0 || (bytes <= limit && total + bytes + kept <= limit);
+  bool     open = bytes <= UL_LEAF_BYTES && ul_load(&budget->reserve_is_open);
+  uint64_t kept = open ? 0 : reserve_of(limit);
+  uint64_t records = bytes / RECORDS_SHARE + UL_LEAF_BYTES;
+  return limit == 0 || (bytes <= limit && total + bytes + records + kept <= limit);
 }
 
 /* The caller gives back what it can, unless somebody did so just now. */
@@ -193,6 +214,7 @@ static bool refuse(ul_budget *budget, uint64_t bytes, bool is_agent) {
   ul_budget_count(budget);
   if (fits(budget, bytes)) return false;
   ul_add(&budget->refusals, (uint64_t)1);
+  ul_store(&budget->reserve_is_open, 1u);
   if (budget->on_budget == UL_ON_BUDGET_ABORT) {
     ul_budget_explain(budget);
     ul_fatal("the budget is used up and ULLAGE_ON_BUDGET=abort");

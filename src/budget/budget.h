@@ -49,6 +49,7 @@ typedef struct ul_budget {
   uint64_t  wait_from_ns;
   uint64_t  swept_ns, own_relief_ns; /* when last; guarded by lock */
   uint64_t  waits, refusals;         /* atomic */
+  uint32_t  reserve_is_open;         /* atomic; somebody was refused */
 } ul_budget;
 
 /* `limit_bytes` 0: none until ul_budget_set. */

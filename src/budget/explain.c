@@ -41,7 +41,7 @@ void ul_budget_explain(ul_budget *budget) {
   if (ul_load(&budget->members) > 1) {
     say_amount("  held by all that share ", ul_load(&budget->total_bytes), "");
   }
-  say_amount("  given back by relief   ", ul_load(&heap->returned_bytes),
+  say_amount("  given back by relief   ", ul_relief_given(&budget->relief),
              "   since the start; nothing more is idle");
   ul_say("  what is allocated, by size:");
   for (size_t i = 0; i < count; i++) say_row(rows[i]);

@@ -39,8 +39,9 @@ int ul_level_next(int before, uint64_t limit_bytes, uint64_t held_bytes) {
   for (int i = UL_LEVEL_TIGHT; i <= UL_LEVEL_OVER; i++) {
     bool     was = i <= before;
     uint64_t begins = was ? ul_level_falls(limit_bytes, i) : ul_level_begins(limit_bytes, i);
-    if (i == UL_LEVEL_OVER && !was) begins++; /* at the limit itself nothing is over yet */
-    if (held_bytes >= begins) level = i;
+    /* At the limit itself nothing is over yet. */
+    bool beyond = i == UL_LEVEL_OVER && !was ? held_bytes > begins : held_bytes >= begins;
+    if (beyond) level = i;
   }
   return level;
 }

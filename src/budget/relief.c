@@ -40,6 +40,8 @@
 #define KEEP_LEAST ((uint64_t)256 << 10)
 /* What callbacks are asked for is doubled as long as that does not hold the program. */
 #define DOUBLES_MOST 4
+/* What is missing after a pass is more than so many passes would give. */
+#define HOPELESS_PASSES 16
 /* How often to look while something changes, and when to stop. */
 #define POLL_NS         (4 * MS)
 #define POLLS_UNCHANGED 25
@@ -53,6 +55,12 @@ static uint64_t keep_of(const ul_budget *budget) {
 
 static bool has_callbacks(const ul_budget *budget) {
   return ul_load(&budget->relief.pressures) > 0;
+}
+
+uint64_t ul_relief_given(const ul_relief *relief) {
+  uint64_t bytes = 0;
+  for (int i = 0; i < UL_RELIEF_STEPS; i++) bytes += ul_load(&relief->given_bytes[i]);
+  return bytes;
 }
 
 bool ul_relief_is_worth(const ul_budget *budget, uint64_t now_ns) {
@@ -189,8 +197,11 @@ void ul_relief_pass(ul_budget *budget) {
   take_callbacks(budget, grew);
   given = ul_load(&budget->heap->returned_bytes) - given;
   bool helped = ul_load(&relief->helps) || given > 0;
-  /* Worth waiting for, too: who goes on meanwhile outruns what is given back. */
-  if (given > ul_budget_limit(budget) / STEP_CRITICAL) ul_store(&relief->helps, true);
+  /* Worth waiting for, too: who goes on meanwhile outruns what is given back. Not where the program
+   * needs so much more than its budget that no number of passes brings it there. */
+  uint64_t limit = ul_budget_limit(budget), total = ul_load(&budget->total_bytes);
+  bool     hopeless = total > limit && total - limit > given * HOPELESS_PASSES;
+  if (given > limit / STEP_CRITICAL && !hopeless) ul_store(&relief->helps, true);
   relief->level = (int)ul_load(&budget->level);
   relief->after_bytes = ul_load(&budget->total_bytes);
   uint64_t least = relief->level >= UL_LEVEL_CRITICAL ? REST_CRITICAL_NS : REST_TIGHT_NS;

@@ -60,6 +60,9 @@ typedef struct ul_relief {
   uint32_t    running;   /* a callback runs: who unregisters waits for it; futex word */
 } ul_relief;
 
+/* Bytes that all steps gave so far. */
+uint64_t ul_relief_given(const ul_relief *relief);
+
 /* Has anything changed since the last pass that makes another worth it? */
 bool ul_relief_is_worth(const struct ul_budget *budget, uint64_t now_ns);
 

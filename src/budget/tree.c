@@ -7,6 +7,14 @@
 #include "os/self.h"
 #include "os/usage.h"
 
+/* Others may ask for the page just now, without a lock: it comes last. */
+static void publish(ul_tree *tree, ul_tree_page *page, int id) {
+  tree->id = id;
+  tree->pid = (uint32_t)ul_os_pid();
+  tree->namespace_id = ul_os_pid_namespace();
+  ul_store_release(&tree->page, page);
+}
+
 int ul_tree_join(ul_tree *tree, const char *name) {
   uint64_t token;
   int      id;
@@ -17,7 +25,7 @@ int ul_tree_join(ul_tree *tree, const char *name) {
     ul_os_segment_drop(page);
     return -UL_E_NOTFOUND;
   }
-  *tree = (ul_tree){.page = page, .id = id, .pid = (uint32_t)ul_os_pid()};
+  publish(tree, page, id);
   return 0;
 }
 
@@ -26,7 +34,7 @@ int ul_tree_make(ul_tree *tree, uint64_t budget_bytes, uint64_t token) {
   ul_tree_page *page = ul_os_segment_make(sizeof *page, &id);
   if (!page) return -UL_E_SYSTEM;
   ul_tree_page_init(page, budget_bytes, token, ul_os_pid_namespace());
-  *tree = (ul_tree){.page = page, .id = id, .pid = (uint32_t)ul_os_pid()};
+  publish(tree, page, id);
   return 0;
 }
 
@@ -41,9 +49,9 @@ static uint32_t used_slots(const ul_tree_page *page) {
 
 /* A process keeps its number over exec, so a slot of that number is ours. */
 static void claim(ul_tree *tree) {
-  ul_tree_page *page = tree->page;
+  ul_tree_page *page = ul_tree_page_of(tree);
   uint32_t      used = used_slots(page);
-  bool          knows = page->namespace_id == ul_os_pid_namespace();
+  bool          knows = page->namespace_id == tree->namespace_id;
   for (uint32_t i = 0; knows && i < used && !tree->slot; i++) {
     if (ul_load(&page->slot[i].pid) == tree->pid) tree->slot = &page->slot[i];
   }
@@ -61,7 +69,7 @@ static uint64_t sum(uint64_t a, uint64_t b) {
 }
 
 void ul_tree_add_up(ul_tree *tree, uint64_t held_bytes, ul_tree_sum *ret_sum) {
-  ul_tree_page *page = tree->page;
+  ul_tree_page *page = ul_tree_page_of(tree);
   *ret_sum = (ul_tree_sum){.held_bytes = held_bytes, .promised_bytes = held_bytes, .members = 1};
   if (!page) return;
   uint64_t    own = held_bytes - UL_MIN(held_bytes, tree->inherited_bytes);
@@ -86,8 +94,8 @@ void ul_tree_grant(ul_tree *tree, uint64_t room_bytes) {
 }
 
 void ul_tree_sweep(ul_tree *tree) {
-  ul_tree_page *page = tree->page;
-  if (!page || page->namespace_id != ul_os_pid_namespace()) return;
+  ul_tree_page *page = ul_tree_page_of(tree);
+  if (!page || page->namespace_id != tree->namespace_id) return;
   uint32_t used = used_slots(page);
   for (uint32_t i = 0; i < used; i++) {
     ul_tree_slot *slot = &page->slot[i];
@@ -109,6 +117,8 @@ void ul_tree_sweep(ul_tree *tree) {
 void ul_tree_forked(ul_tree *tree, uint64_t held_bytes) {
   tree->slot = NULL;
   tree->pid = (uint32_t)ul_os_pid();
+  /* Looked at now: later the child may have forbidden itself to look at files. */
+  if (tree->page) tree->namespace_id = ul_os_pid_namespace();
   tree->inherited_bytes = held_bytes;
 }
 

@@ -10,6 +10,7 @@
 #ifndef UL_BUDGET_TREE_H
 #define UL_BUDGET_TREE_H
 
+#include "base/atomic.h"
 #include "base/base.h"
 #include "wire/tree.h"
 
@@ -18,9 +19,14 @@ typedef struct ul_tree {
   ul_tree_slot *slot; /* NULL: not claimed yet, or none was left */
   int           id;
   uint32_t      pid;
+  uint64_t      namespace_id; /* in which that number means us */
   uint64_t      inherited_bytes;
-  uint64_t      swept_ns; /* when it last looked for processes that are gone */
 } ul_tree;
+
+/* NULL: the process is alone. May be asked without the lock: the page is published last. */
+UL_INLINE ul_tree_page *ul_tree_page_of(const ul_tree *tree) {
+  return ul_load_acquire(&tree->page);
+}
 
 /* Attaches to the tree that "ID:TOKEN" names. 0 or -UL_E_NOTFOUND: it is gone. */
 int ul_tree_join(ul_tree *tree, const char *name);

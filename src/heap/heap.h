@@ -84,8 +84,10 @@ UL_INLINE bool ul_heap_has_room(const ul_heap *heap, uint64_t leaves) {
   return UL_LIKELY(ul_load(&heap->resident_leaves) + leaves <= ul_load(&heap->gate_leaves));
 }
 
-/* Asks for more when there is no room; may wait some milliseconds. Context: no lock held. */
-UL_INLINE bool ul_heap_ask(ul_heap *heap, uint64_t leaves) {
+/* Asks for more when there is no room, for a request of so many bytes; may wait some milliseconds.
+ * Context: no lock held. */
+UL_INLINE bool ul_heap_ask(ul_heap *heap, uint64_t bytes) {
+  uint64_t leaves = (bytes + UL_LEAF_BYTES - 1) >> UL_LEAF_SHIFT;
   return !heap->hooks.crowded || heap->hooks.crowded(heap, leaves << UL_LEAF_SHIFT);
 }
 

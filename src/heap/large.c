@@ -61,7 +61,7 @@ static uint64_t count_clean(ul_heap *heap, ul_mspan *span, size_t first, size_t 
 static bool may_claim(ul_heap *heap, ul_mspan *span, size_t first, size_t end) {
   if (ul_heap_has_room(heap, end - first)) return true;
   uint64_t clean = count_clean(heap, span, first, end);
-  return ul_heap_has_room(heap, clean) || ul_heap_ask(heap, clean);
+  return ul_heap_has_room(heap, clean) || ul_heap_ask(heap, clean << UL_LEAF_SHIFT);
 }
 
 /* Leaves [first, end) become part of the object. */

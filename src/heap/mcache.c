@@ -203,7 +203,8 @@ void *ul_mcache_refill(ul_heap *heap, unsigned size_class) {
   void      *object = refill(heap, cache, size_class, false);
   leave(cache);
   /* Room may have come since: then nobody needs to be asked. */
-  if (UL_UNLIKELY(!object) && (ul_heap_has_room(heap, 1) || ul_heap_ask(heap, 1))) {
+  if (UL_UNLIKELY(!object) &&
+      (ul_heap_has_room(heap, 1) || ul_heap_ask(heap, ul_size_class_bytes(size_class)))) {
     cache = enter(heap);
     object = refill(heap, cache, size_class, true);
     leave(cache);

@@ -51,7 +51,7 @@ void *ul_zone_alloc(ul_zone *zone, size_t bytes) {
   ul_mspan    *adopted = NULL;
   void        *object = NULL;
   uint32_t     got = ul_mcentral_fetch(zone->heap, central, &adopted, &object, 1, false);
-  if (got == 0 && (ul_heap_has_room(zone->heap, 1) || ul_heap_ask(zone->heap, 1))) {
+  if (got == 0 && (ul_heap_has_room(zone->heap, 1) || ul_heap_ask(zone->heap, bytes))) {
     got = ul_mcentral_fetch(zone->heap, central, &adopted, &object, 1, true);
   }
   if (got == 0) return NULL;

@@ -10,13 +10,19 @@
 #include "os/self.h"
 #include "os/usage.h"
 
+#define VALUE_SHOWN 120 /* characters; a long one must not push out what helps */
+
 static void say_bad(const char *name, const char *value, const char *how) {
-  char    line[384];
+  char   line[512], shown[VALUE_SHOWN + 4];
+  size_t length = strlen(value), kept = UL_MIN(length, (size_t)VALUE_SHOWN);
+  memcpy(shown, value, kept);
+  memcpy(shown + kept, "...", 4);
+  if (kept == length) shown[kept] = 0;
   ul_text text = ul_text_init(line, sizeof line);
   ul_text_add(&text, "ULLAGE_");
   ul_text_add(&text, name);
   ul_text_add(&text, "=");
-  ul_text_add(&text, value);
+  ul_text_add(&text, shown);
   ul_text_add(&text, " is not understood and is ignored: ");
   ul_text_add(&text, how);
   ul_say(line);
@@ -78,6 +84,9 @@ static void read_policy(const char *name, const char *value, uint64_t *ret_polic
  * count there too. */
 #define AUTO_PCT 90
 
+/* Less than any program needs: surely a unit was forgotten. */
+#define LEAST_BYTES ((uint64_t)UL_MIB)
+
 /* A tree's name may follow (wire/tree.h): it is for the runtime. */
 static void read_budget(const char *name, const char *value, uint64_t *ret_bytes) {
   char   own[64];
@@ -94,6 +103,9 @@ static void read_budget(const char *name, const char *value, uint64_t *ret_bytes
   } else if (ul_size_parse(value, ret_bytes) != 0 && parse_percent(value, ret_bytes) != 0) {
     say_bad(name, value,
             UL_SIZE_HOW ", or 1% to 100% of the machine's or container's memory, auto or off");
+  } else if (*ret_bytes > 0 && *ret_bytes < LEAST_BYTES) {
+    *ret_bytes = 0;
+    say_bad(name, value, "it is less than any program needs; the least is 1Mi");
   }
 }
 

@@ -202,15 +202,13 @@ static void add_budget(ul_budget *budget, ullage_stats_t *stats) {
   if (stats->budget_bytes) ul_budget_count(budget);
   stats->level = ul_load(&budget->level);
   stats->held_bytes = stats->resident_bytes + stats->metadata_bytes + ul_load(&budget->other_bytes);
-  for (int i = 0; i < UL_RELIEF_STEPS; i++) {
-    stats->relief_bytes += ul_load(&budget->relief.given_bytes[i]);
-  }
+  stats->relief_bytes = ul_relief_given(&budget->relief);
   stats->relief_ns = ul_load(&budget->relief.spent_ns);
   stats->pressure_calls = ul_load(&budget->relief.calls);
   stats->waits = ul_load(&budget->waits);
   stats->refusals = ul_load(&budget->refusals);
-  stats->tree_held_bytes = ul_load(&budget->total_bytes);
-  stats->tree_members = ul_load(&budget->members);
+  stats->tree_held_bytes = stats->budget_bytes ? ul_load(&budget->total_bytes) : 0;
+  stats->tree_members = stats->budget_bytes ? ul_load(&budget->members) : 0;
 }
 
 void ul_runtime_stats(ullage_stats_t *ret_stats) {

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -65,7 +66,10 @@ int ul_os_resident_of(uint32_t pid, uint64_t *ret_bytes) {
     (void)read_number(&at);
     *ret_bytes = read_number(&at) * ul_os_page_bytes();
   } else {
-    error = errno == ENOENT || errno == ESRCH ? -UL_E_NOTFOUND : -UL_E_SYSTEM;
+    /* With hidepid others' processes are not there to be seen, and live all the same. */
+    bool hidden = errno != ENOENT && errno != ESRCH;
+    bool lives = kill((pid_t)pid, 0) == 0 || errno != ESRCH;
+    error = hidden || lives ? -UL_E_SYSTEM : -UL_E_NOTFOUND;
   }
   errno = saved_errno;
   return error;

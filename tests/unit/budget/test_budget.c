@@ -101,6 +101,22 @@ static void with_fail_not_a_byte_beyond(void **state) {
   assert_true(held() <= LIMIT);
 }
 
+/* Whatever size fills the heap: the first refusal comes while there is still enough for an error path,
+ * and from then on that is there. */
+static void a_reserve_for_error_paths(void **state) {
+  static const size_t sizes[] = {16, 1000, 4000, 32000, 40000, MIB};
+  (void)state;
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    start(UL_ON_BUDGET_FAIL);
+    while (sizes[i] > UL_SMALL_MAX_BYTES ? alloc_large(sizes[i]) : alloc_small(sizes[i])) {
+    }
+    unsigned small = 0;
+    while (small < 1000000 && alloc_small(64)) small++;
+    assert_in_range(small, 1000, 999999);
+    assert_in_range(held(), 1, LIMIT);
+  }
+}
+
 static void growing_in_place_is_refused_too(void **state) {
   (void)state;
   start(UL_ON_BUDGET_FAIL);
@@ -171,6 +187,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_level_follows_what_is_held),
       cmocka_unit_test(with_fail_not_a_byte_beyond),
+      cmocka_unit_test(a_reserve_for_error_paths),
       cmocka_unit_test(growing_in_place_is_refused_too),
       cmocka_unit_test(callbacks_run_when_it_is_critical),
       cmocka_unit_test(sixteen_callbacks_and_no_more),

@@ -20,6 +20,7 @@ static void levels_begin_where_the_page_says(void **state) {
   assert_int_equal(ul_level_next(UL_LEVEL_CALM, LIMIT, PCT(96)), UL_LEVEL_CRITICAL);
   assert_int_equal(ul_level_next(UL_LEVEL_CALM, LIMIT, LIMIT), UL_LEVEL_CRITICAL);
   assert_int_equal(ul_level_next(UL_LEVEL_CALM, LIMIT, LIMIT + 1), UL_LEVEL_OVER);
+  assert_int_equal(ul_level_next(UL_LEVEL_CALM, UINT64_MAX, LIMIT), UL_LEVEL_CALM);
 }
 
 static void a_level_falls_later_than_it_rose(void **state) {
