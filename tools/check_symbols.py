@@ -8,8 +8,8 @@ It reads object files, so that no macro can fool it:
            nothing that allocates, no stdio, nothing that reads the locale. getenv and environ are
            for runtime and the system files of os.
   library  libullage.so exports the malloc family, operator new and delete, and ullage_*, all of the
-           first three; it needs libc and the loader only; it loads on glibc 2.28: what is newer
-           must be weak.
+           first three; it needs libc and the loader only; it loads on glibc 2.28: no version of a
+           symbol that it needs is newer, be the symbol weak or not.
 """
 import re, subprocess, sys
 from pathlib import Path
@@ -39,12 +39,13 @@ ALLOWED = set("""
 ALLOWED_IN = {  # more, for files of these folders only
     "runtime/": {"getenv", "secure_getenv", "environ", "__environ"},
     "os/linux/": {"environ", "__environ"},
+    "os/linux/symbol.c": {"dlsym"},
     "api/": {"_Unwind_Resume", "__gcc_personality_v0"},
     "api/interpose_malloc.c": {"fputs"},  # malloc_info is handed a FILE to write to
 }
 # Weak: used where the program brings it, done without otherwise. For operator new, which must call the
 # C++ runtime's handler and throw its bad_alloc.
-WEAK_CXX = re.compile(r"^(_ZSt|_ZNSt|_ZTISt|_ZTVSt|__cxa_|__gxx_personality|_Unwind_|dlsym$)")
+WEAK_CXX = re.compile(r"^(_ZSt|_ZNSt|_ZTISt|_ZTVSt|__cxa_|__gxx_personality|_Unwind_)")
 # Arithmetic that the compiler calls where the CPU lacks an instruction; linked in from libgcc.a.
 ARITHMETIC = re.compile(r"^__(u?div|u?mod|u?divmod|mul|ashl|ashr|lshr|popcount|clz|ctz|ffs|bswap|parity|cmp)[sdt]i\d$"
                         r"|^__aarch64_(cas|swp|ldadd|ldset|ldclr|ldeor)\d+_\w+$")
@@ -91,6 +92,18 @@ def check_objects(build):
     print(f"symbols: {len(objects)} inside objects")
 
 
+def check_versions(library):
+    """The loader looks at the versions first, and refuses the library for one that its libc lacks."""
+    symbols = re.findall(r"\sUND\s+(\S+?)@+(\S+)", tool("readelf", "--dyn-syms", "-W", str(library)))
+    _, _, needs = tool("readelf", "-VW", str(library)).partition("Version needs section")
+    for version in re.findall(r"Name: (\S+)\s+Flags: none", needs):
+        glibc = re.fullmatch(r"GLIBC_(\d+)\.(\d+)(\.\d+)?", version)
+        if not glibc or (int(glibc[1]), int(glibc[2])) > OLDEST:
+            users = " ".join(symbol for symbol, of in symbols if of == version) or "the library itself"
+            errors.append(f"{library.name}: needs {version} (for {users}), newer than {OLDEST[0]}.{OLDEST[1]}: "
+                          "ask for the older version of the symbol, as os/linux/symbol.c does; weak is not enough")
+
+
 def check_library(library):
     if not library.exists():
         errors.append(f"{library}: not built")
@@ -110,11 +123,7 @@ def check_library(library):
     for name in re.findall(r"\(NEEDED\).*\[(.*)\]", tool("readelf", "-dW", str(library))):
         if not NEEDED.match(name):
             errors.append(f"{library.name}: needs {name}")
-    for line in tool("readelf", "--dyn-syms", "-W", str(library)).splitlines():
-        found = re.search(r"\b(GLOBAL|WEAK)\s+\w+\s+UND\s+(\S+)@+GLIBC_(\d+)\.(\d+)", line)
-        if found and found[1] == "GLOBAL" and (int(found[3]), int(found[4])) > OLDEST:
-            errors.append(f"{library.name}: {found[2]} is of glibc {found[3]}.{found[4]}, newer than "
-                          f"{OLDEST[0]}.{OLDEST[1]}; make it weak, or ask for its older version")
+    check_versions(library)
     print(f"symbols: {library.name} exports {len(exported)}")
 
 

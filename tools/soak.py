@@ -7,7 +7,7 @@ flat? A line is fitted through it, and its slope is given with a 95 % interval: 
 interval includes 0. Nothing is extrapolated: the report speaks of the minutes that were observed.
 
     tools/soak.py                          30 minutes
-    tools/soak.py --minutes 4320           the 72 hours of the article
+    tools/soak.py --minutes 4320           three days
     tools/soak.py --report build/soak/DIR  the report of an earlier run, also of an interrupted one
 
 Once a minute what was seen is appended to build/soak/DIR/samples.csv and synced to the disk, so a

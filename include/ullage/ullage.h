@@ -124,7 +124,8 @@ size_t ullage_trim(void);
 typedef struct ullage_heap ullage_heap;
 
 /* A heap whose objects can be freed one by one with free(), or all at once by ullage_heap_destroy.
- * NULL when memory is short. One lock per heap: meant for the lifetime, not for speed. */
+ * An object that realloc() moves stays in its heap. NULL when memory is short. One lock per heap:
+ * meant for the lifetime, not for speed. */
 ullage_heap *ullage_heap_new(void);
 void        *ullage_heap_malloc(ullage_heap *heap, size_t size);
 void         ullage_heap_destroy(ullage_heap *heap);

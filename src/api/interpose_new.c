@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "api/fast.h"
+#include "os/symbol.h"
 
 typedef void (*new_handler)(void);
 
@@ -31,12 +32,11 @@ static bool call_handler(void) {
  * nothrow new does, around a call of the plain one, which is ours. */
 typedef void *(*nothrow_new)(size_t size, const void *tag);
 typedef void *(*nothrow_new_aligned)(size_t size, size_t alignment, const void *tag);
-UL_WEAK void *dlsym(void *handle, const char *name);
 
 static UL_COLD void *new_nothrow_slow(size_t size, size_t alignment) {
   static const char tag;
   const char       *name = alignment ? "_ZnwmSt11align_val_tRKSt9nothrow_t" : "_ZnwmRKSt9nothrow_t";
-  void             *catching = dlsym ? dlsym((void *)-1l /* RTLD_NEXT */, name) : NULL;
+  void             *catching = ul_os_next_symbol(name);
   if (!catching) return NULL;
   return alignment ? ((nothrow_new_aligned)catching)(size, alignment, &tag)
                    : ((nothrow_new)catching)(size, &tag);

@@ -31,10 +31,25 @@ void ul_text_add_hex(ul_text *text, uint64_t n) {
   add_number(text, n, 16);
 }
 
-void ul_text_add_mib(ul_text *text, uint64_t bytes) {
-  uint64_t tenths = bytes / UL_MIB * 10 + bytes % UL_MIB * 10 / UL_MIB;
+static void add_in_units(ul_text *text, uint64_t bytes, uint64_t unit, const char *name) {
+  uint64_t tenths = bytes / unit * 10 + bytes % unit * 10 / unit;
   ul_text_add_u64(text, tenths / 10);
   add_char(text, '.');
   ul_text_add_u64(text, tenths % 10);
-  ul_text_add(text, " MiB");
+  ul_text_add(text, name);
+}
+
+void ul_text_add_mib(ul_text *text, uint64_t bytes) {
+  add_in_units(text, bytes, UL_MIB, " MiB");
+}
+
+void ul_text_add_size(ul_text *text, uint64_t bytes) {
+  if (bytes >= UL_MIB) {
+    ul_text_add_mib(text, bytes);
+  } else if (bytes >= UL_KIB) {
+    add_in_units(text, bytes, UL_KIB, " KiB");
+  } else {
+    ul_text_add_u64(text, bytes);
+    ul_text_add(text, bytes == 1 ? " byte" : " bytes");
+  }
 }

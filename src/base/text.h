@@ -26,4 +26,7 @@ void ul_text_add_u64(ul_text *text, uint64_t n);
 void ul_text_add_hex(ul_text *text, uint64_t n);     /* 0x7f00… */
 void ul_text_add_mib(ul_text *text, uint64_t bytes); /* "12.3 MiB" */
 
+/* The same in what fits: "12.3 MiB", "12.3 KiB" below one MiB, "123 bytes" below one KiB. */
+void ul_text_add_size(ul_text *text, uint64_t bytes);
+
 #endif

@@ -19,9 +19,9 @@
 #define VERSION                          VERSION_OF(ULLAGE_VERSION_MAJOR, ULLAGE_VERSION_MINOR, ULLAGE_VERSION_PATCH)
 
 static const struct {
-  const char *name, *type, *preset, *help;
+  const char *name, *preset, *help;
 } library_options[] = {
-#define UL_OPTION(name, type, preset, help) {"ULLAGE_" #name, #type, #preset, help},
+#define UL_OPTION(name, type, preset, help) {"ULLAGE_" #name, #preset, help},
 #include "wire/options.def"
 #undef UL_OPTION
 };
@@ -163,6 +163,17 @@ static void command_page(sink *s, const ul_command *command) {
   put_paragraph(s, "ullage(1), ullage-options(7)", true);
 }
 
+static void put_all_pages(sink *s) {
+  char   names[512];
+  size_t length = 0;
+  for (size_t i = 0; i < ul_command_count; i++) {
+    length += (size_t)snprintf(names + length, sizeof names - length, "ullage-%s(1), ",
+                               ul_commands[i]->name);
+  }
+  snprintf(names + length, sizeof names - length, "ullage-options(7)");
+  put_paragraph(s, names, true);
+}
+
 static void main_page(sink *s) {
   put_title(s, "ullage", 1, "keeps programs inside their memory, and shows where it went");
   put_section(s, "SYNOPSIS");
@@ -170,10 +181,14 @@ static void main_page(sink *s) {
   put_section(s, "DESCRIPTION");
   put_paragraph(
       s,
-      "Ullage runs a program inside a memory budget. What it starts it recognises: native "
-      "programs and Python get libullage preloaded, a malloc that gives memory back and "
-      "counts what lives; others are run and watched.",
+      "Ullage runs a program inside a memory budget and shows where the memory went. What it "
+      "starts it recognises, and tells the budget in its own words: Go, JVM, Node, .NET and Python "
+      "by their own settings; native programs and Python get libullage preloaded, a malloc that "
+      "keeps a limit, gives memory back and counts what lives. All are enclosed where the system "
+      "allows it, watched, and reported on.",
       true);
+  put_paragraph(s, "`ullage COMMAND -h` shows examples, `ullage COMMAND --help` is its page.",
+                false);
   put_section(s, "COMMANDS");
   for (size_t i = 0; i < ul_command_count; i++) {
     char term[64];
@@ -182,10 +197,11 @@ static void main_page(sink *s) {
   }
   put_section(s, "EXIT STATUS");
   put_item(s, "0", "fine");
+  put_item(s, "1", "something was found, and that was to fail: `ullage doctor --fail-on`");
   put_item(s, "2",
            "wrong usage, or a failure; `ullage run` has codes of its own, see ullage-run(1)");
   put_section(s, "SEE ALSO");
-  put_paragraph(s, "ullage-run(1), ullage-options(7)", true);
+  put_all_pages(s);
 }
 
 static void environment_page(sink *s) {
@@ -206,9 +222,8 @@ static void environment_page(sink *s) {
   put_section(s, "VARIABLES");
   for (size_t i = 0; i < UL_ARRAY_LEN(library_options); i++) {
     char text[256];
-    bool is_budget = strcmp(library_options[i].type, "budget") == 0;
     snprintf(text, sizeof text, "%s (default %s)", library_options[i].help,
-             is_budget ? "off" : library_options[i].preset);
+             library_options[i].preset);
     put_item(s, library_options[i].name, text);
   }
   put_section(s, "SEE ALSO");
@@ -270,17 +285,32 @@ static void screen_rows(FILE *out, const char *rows, int width) {
   }
 }
 
+#define TERM_LEAST 24
+#define TERM_MOST  30 /* what is longer is out of line */
+
+/* How wide the column of the options is. */
+static int term_width(const ul_command *command) {
+  char   term[96];
+  size_t width = TERM_LEAST;
+  for (size_t i = 0; i < command->flag_count; i++) {
+    flag_term(&command->flags[i], term);
+    if (strlen(term) <= TERM_MOST) width = UL_MAX(width, strlen(term));
+  }
+  return (int)width;
+}
+
 void ul_manual_screen(FILE *out, const ul_command *command) {
   char term[96];
+  int  width = term_width(command);
   fprintf(out, "ullage %s: %s\n\nExamples:\n", command->name, command->summary);
   screen_rows(out, command->examples, 44);
   fprintf(out, "\nUsage:\n  ullage %s %s\n\nOptions:\n", command->name, command->usage);
   for (size_t i = 0; i < command->flag_count; i++) {
     flag_term(&command->flags[i], term);
-    fprintf(out, "  %-24s %s\n", term, command->flags[i].help);
+    fprintf(out, "  %-*s %s\n", width, term, command->flags[i].help);
   }
-  fprintf(out, "  %-24s %s\n", "-h", "this screen");
-  fprintf(out, "  %-24s %s\n\nExit codes:\n", "--help", "the manual page");
+  fprintf(out, "  %-*s %s\n", width, "-h", "this screen");
+  fprintf(out, "  %-*s %s\n\nExit codes:\n", width, "--help", "the manual page");
   screen_rows(out, command->exits, 12);
 }
 

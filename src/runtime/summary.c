@@ -11,7 +11,7 @@ static void say_bytes(const char *label, uint64_t bytes, const char *rest) {
   char    line[160];
   ul_text text = ul_text_init(line, sizeof line);
   ul_text_add(&text, label);
-  ul_text_add_mib(&text, bytes);
+  ul_text_add_size(&text, bytes);
   ul_text_add(&text, rest);
   ul_say(line);
 }
@@ -26,7 +26,7 @@ static void say_relief(void) {
   ul_text_add(&text, "  relief     ");
   for (int i = 0; i < UL_RELIEF_STEPS; i++) {
     ul_text_add(&text, names[i]);
-    ul_text_add_mib(&text, ul_load(&relief->given_bytes[i]));
+    ul_text_add_size(&text, ul_load(&relief->given_bytes[i]));
   }
   ul_text_add(&text, "; ");
   ul_text_add_u64(&text, ul_load(&relief->spent_ns) / 1000000);

@@ -33,6 +33,10 @@ Try:
   run --separate-stderr ullage completely-else
   [ "$status" -eq 2 ]
   [[ "$stderr" != *"did you mean"* ]]
+  # What is announced is not denied.
+  run --separate-stderr ullage top
+  [ "$status" -eq 2 ]
+  [ "${stderr_lines[0]}" = "ullage: there is no command 'top' yet" ]
 }
 
 @test "an unknown option is named" {
@@ -51,6 +55,10 @@ usage: ullage options [--json]
   [ "${#lines[@]}" -le 30 ]
   [ "${lines[1]}" = "Examples:" ]
   while IFS= read -r line; do [ "${#line}" -le 100 ]; done <<<"$output"
+  # The options' second column is one column.
+  options=$(sed -n '/^Options:/,/^Exit codes:/p' <<<"$output" | grep '^  ')
+  column=$(sed -n 's/^\(  -h  *\).*/\1/p' <<<"$options")
+  while IFS= read -r line; do [[ "${line:${#column}-1:1}" == " " && "${line:${#column}:1}" != " " ]]; done <<<"$options"
 }
 
 @test "every option of -h is in the manual page and in all completions" {
@@ -72,6 +80,15 @@ usage: ullage options [--json]
     ullage run --help | grep -q "$word"
     grep -q "$word" "$BATS_TEST_TMPDIR/troff"
   done
+}
+
+@test "the page of ullage names every command's page, and every exit status" {
+  page=$(ullage help ullage)
+  for command in $(ullage | sed -nE 's/^  ullage ([a-z]+)  .*/\1/p'); do
+    [[ "$page" == *"ullage-$command(1)"* ]]
+  done
+  [[ "$page" == *"ullage-options(7)"* ]]
+  [ "$(sed -n '/^EXIT STATUS/,/^SEE ALSO/s/^       \([0-9]\)$/\1/p' <<<"$page" | tr '\n' ' ')" = "0 1 2 " ]
 }
 
 @test "help --man-dir writes one page for each command, and options(7)" {
@@ -102,6 +119,19 @@ usage: ullage options [--json]
   [ "$(complete_line ullage run --budget 1M -- tes)" != "" ]
   cd "$BATS_TEST_TMPDIR" && touch some-file
   [ "$(complete_line ullage run cat some)" = some-file ]
+  # The words that an option takes, in the order of the help.
+  [ "$(complete_line ullage run --preset '')" = "dev prod container" ]
+  [ "$(complete_line ullage run --on-budget a)" = abort ]
+  [ "$(complete_line ullage run --budget '')" = auto ]
+  [ "$(complete_line ullage doctor --fail-on w)" = warning ]
+  [ "$(complete_line ullage runs --last '')" = all ]
+  [ "$(complete_line ullage run --max-budget '')" = "" ]
+  # A program that two directories have, once.
+  mkdir one two && touch one/twice-there two/twice-there && chmod +x one/twice-there two/twice-there
+  [ "$(PATH=$PWD/one:$PWD/two:$PATH complete_line ullage run twice-)" = twice-there ]
+  [ "$(PATH=$PWD/one:$PWD/two:$PATH complete_line ullage run -- twice-)" = twice-there ]
+  ullage completion zsh | grep -qF ':dev|prod|container:(dev prod container)'
+  ullage completion fish | grep -qF "preset -x -a 'dev prod container'"
 }
 
 @test "options lists the environment, also as JSON" {
@@ -111,6 +141,9 @@ usage: ullage options [--json]
   ULLAGE_BUDGET='a"\ü' ullage options --json >"$BATS_TEST_TMPDIR/o.json"
   [ "$(json "$BATS_TEST_TMPDIR/o.json" 'd["schema"]')" = ullage.options/1 ]
   [ "$(json "$BATS_TEST_TMPDIR/o.json" '[o["default"] for o in d["options"] if o["name"] == "ULLAGE_BUDGET"]')" = "['off']" ]
+  [ "$(json "$BATS_TEST_TMPDIR/o.json" '[o["default"] for o in d["options"] if o["name"] == "ULLAGE_ON_BUDGET"]')" = "['grow']" ]
+  ullage options | grep -qE '^ULLAGE_ON_BUDGET +grow '
+  ullage help environment | grep -q 'default grow'
 }
 
 @test "version" {

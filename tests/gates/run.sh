@@ -132,6 +132,7 @@ library "exports helper" 'void helper(void) {}' ''
 library "does not export calloc" 'void *malloc(unsigned long n) { return 0; }' ''
 library "needs libm.so.6" 'void ullage_f(void) {}' '-lm'
 library "newer than 2.28" 'int pthread_create(); int ullage_f(void) { return pthread_create(); }' ''
+library "(for dlsym), newer than 2.28" 'void *dlsym() __attribute__((weak)); void *ullage_f(void) { return dlsym ? dlsym() : 0; }' ''
 library "forms of operator new" 'void _Znwm(void) {}' ''
 
 # ---- check.py: what it makes of a step's words ---------------------------------------------------

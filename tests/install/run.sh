@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: MIT
 # run.sh: installs the release build into a scratch prefix and uses it from outside the tree, as a
 # user would: pkg-config and find_package, shared and static, preloaded; then moves it, uninstalls,
-# and looks for what was left. Ends with `N passed, N failed`.
+# and looks for what was left. Ends with `N passed, N failed[, N skipped]`.
 set -u
 cd "$(dirname "$0")/../.."
 root=$PWD
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 prefix=$scratch/usr
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 
 check() { # NAME COMMAND…
   local name=$1 output
@@ -74,7 +74,24 @@ command_finds_library() { # the installed command, away from the build, with the
   (cd / && "$prefix/bin/ullage" run -q -- cat /proc/self/maps) | grep -q "$prefix/lib/libullage"
 }
 
+says() { # WORDS COMMAND…
+  "${@:2}" | tee /dev/stderr | grep -qF -- "$1"
+}
+
+# Installs where the loader looks, in an /etc of its own: there the loader's list has the prefix.
+# Then a linked program starts without LD_LIBRARY_PATH, and the loader forgets the library again.
+loader_learns() {
+  cp -a /etc "$scratch/etc" && echo "$prefix/lib" >"$scratch/etc/ld.so.conf.d/ullage-test.conf" &&
+    unshare -m bash -c "set -ex; mount --bind '$scratch/etc' /etc
+      tools/install.sh install '$prefix'; '$scratch/shared'; /sbin/ldconfig -p | grep '$prefix/lib/libullage'
+      tools/install.sh uninstall '$prefix'; ! /sbin/ldconfig -p | grep libullage"
+}
+
+if unshare -m mount --bind /etc /etc 2>/dev/null; then may_mount=1; else may_mount=; fi
+
 check "make install" make --no-print-directory install PREFIX="$prefix"
+check "the loader does not look there: says what is needed" says "needs -Wl,-rpath,$prefix/lib" \
+  tools/install.sh install "$prefix"
 check "only the public headers" headers_are_public
 check "pkg-config, shared: builds" with_pkg_config shared '' ''
 check "pkg-config, shared: runs" env LD_LIBRARY_PATH="$prefix/lib" "$scratch/shared"
@@ -112,11 +129,17 @@ check "make uninstall" make --no-print-directory uninstall PREFIX="$prefix"
 check "nothing of ours is left" is_equal "$prefix/lib/of-somebody-else" "$(find "$prefix" ! -type d)"
 check "make uninstall twice says so" bash -c "! make --no-print-directory uninstall PREFIX=$prefix"
 
+if [ "$may_mount" ]; then
+  check "where the loader looks: a linked program starts" loader_learns
+else
+  skipped=$((skipped + 1)) && echo "skip  where the loader looks: this user may not mount"
+fi
+
 check "DESTDIR: install" make --no-print-directory install PREFIX=/usr DESTDIR="$scratch/stage"
 check "DESTDIR: is below it" test -e "$scratch/stage/usr/lib/libullage.a"
 check "DESTDIR: uninstall" make --no-print-directory uninstall PREFIX=/usr DESTDIR="$scratch/stage"
 check "DESTDIR: nothing is left" not_there "$scratch/stage"
 
 echo
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
 [ $failed -eq 0 ]

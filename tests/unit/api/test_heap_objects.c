@@ -57,6 +57,48 @@ static void test_free_single_objects(void **state) {
   ullage_heap_destroy(heap);
 }
 
+/* From each size to each, small and large: contents are kept, and the object stays in its heap. */
+static void test_realloc_stays_in_its_heap(void **state) {
+  static const size_t sizes[] = {0, 8, 100, 1000, 5000, 32768, 32769, 100000, 3000000, 20000000};
+  ullage_stats_t      before, after;
+  ullage_object       found;
+  (void)state;
+  ullage_stats(&before);
+  for (size_t i = 1; i < sizeof sizes / sizeof *sizes; i++) {
+    for (size_t k = 1; k < sizeof sizes / sizeof *sizes; k++) {
+      ullage_heap *heap = ullage_heap_new();
+      size_t       kept = sizes[i] < sizes[k] ? sizes[i] : sizes[k];
+      char        *neighbour = memset(ullage_heap_malloc(heap, sizes[i]), 1, sizes[i]);
+      char        *object = memset(ullage_heap_malloc(heap, sizes[i]), 2, sizes[i]);
+      object = ullage_realloc(object, sizes[k]);
+      assert_non_null(object);
+      assert_true(object[0] == 2 && object[kept - 1] == 2);
+      memset(object, 3, sizes[k]);
+      assert_true(neighbour[0] == 1 && neighbour[sizes[i] - 1] == 1);
+      ullage_heap_destroy(heap);
+      if (ullage_object_of(object, &found)) assert_int_equal(found.live, 0);
+    }
+  }
+  ullage_stats(&after);
+  assert_int_equal(after.live_objects, before.live_objects);
+}
+
+/* What shrinks gives its memory back. */
+static void test_realloc_of_a_heap_shrinks(void **state) {
+  ullage_heap *heap = ullage_heap_new();
+  (void)state;
+  void *object = ullage_heap_malloc(heap, 20000000);
+  object = ullage_realloc(object, 11000000);
+  assert_non_null(object);
+  object = ullage_realloc(object, 100000);
+  assert_in_range(ullage_malloc_usable_size(object), 100000, 200000);
+  object = ullage_realloc(object, 100);
+  assert_in_range(ullage_malloc_usable_size(object), 100, 128);
+  assert_null(ullage_realloc(object, SIZE_MAX));
+  assert_null(ullage_realloc(object, 0)); /* freed */
+  ullage_heap_destroy(heap);
+}
+
 static void test_two_heaps_are_apart(void **state) {
   ullage_heap *first = ullage_heap_new(), *second = ullage_heap_new();
   char        *stays[OBJECTS];
@@ -110,6 +152,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_destroy_frees_all),
       cmocka_unit_test(test_free_single_objects),
+      cmocka_unit_test(test_realloc_stays_in_its_heap),
+      cmocka_unit_test(test_realloc_of_a_heap_shrinks),
       cmocka_unit_test(test_two_heaps_are_apart),
       cmocka_unit_test(test_heap_refuses_the_impossible),
       cmocka_unit_test(test_trim_counts_what_it_returns),

@@ -51,6 +51,25 @@ static void test_mib(void **state) {
   }
 }
 
+static void test_size_in_what_fits(void **state) {
+  static const struct {
+    uint64_t    bytes;
+    const char *expected;
+  } rows[] = {
+      {0, "0 bytes"},          {1, "1 byte"},
+      {1023, "1023 bytes"},    {1024, "1.0 KiB"},
+      {1024 + 511, "1.4 KiB"}, {UL_MIB - 1, "1023.9 KiB"},
+      {UL_MIB, "1.0 MiB"},     {UINT64_MAX, "17592186044415.9 MiB"},
+  };
+  (void)state;
+  for (size_t i = 0; i < UL_ARRAY_LEN(rows); i++) {
+    char    buffer[64];
+    ul_text text = ul_text_init(buffer, sizeof buffer);
+    ul_text_add_size(&text, rows[i].bytes);
+    assert_string_equal(buffer, rows[i].expected);
+  }
+}
+
 static void test_cut_off_at_every_capacity(void **state) {
   static const char whole[] = "at 18446744073709551615 is 0xffff and 1.0 MiB";
   (void)state;
@@ -85,6 +104,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_numbers),
       cmocka_unit_test(test_mib),
+      cmocka_unit_test(test_size_in_what_fits),
       cmocka_unit_test(test_cut_off_at_every_capacity),
       cmocka_unit_test(test_nothing_is_a_text_too),
   };
