@@ -202,12 +202,12 @@ class Groups:
 
 # ---- One run -------------------------------------------------------------------------------------
 
-def environment(options):
+def environment(history):
     """Without what would steer a runtime; with a history of its own, so that the user's is neither
     used nor changed."""
     kept = {name: value for name, value in os.environ.items()
             if name not in SETTINGS and not name.startswith(("ULLAGE_", "DOTNET_"))}
-    kept["XDG_DATA_HOME"] = options.history
+    kept["XDG_DATA_HOME"] = history
     return kept
 
 
@@ -231,7 +231,7 @@ def end(child):
         return child.communicate()[0]
 
 
-def execute(options, words, group, limit_s, log):
+def execute(options, words, group, limit_s, log, history):
     """Returns (exit code or minus the signal or None where it was ended here, its stdout)."""
     def enter():
         if group:
@@ -240,7 +240,7 @@ def execute(options, words, group, limit_s, log):
 
     with open(log, "w") as errors:
         child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=errors, text=True, cwd=ROOT, env=environment(options),
+                                 stderr=errors, text=True, cwd=ROOT, env=environment(history),
                                  preexec_fn=enter)
         try:
             output, _ = child.communicate(timeout=limit_s)
@@ -272,7 +272,7 @@ def signal_name(number):
         return "signal %d" % number
 
 
-def one_run(options, groups, words, budget_text, under_ullage, files):
+def one_run(options, groups, words, budget_text, under_ullage, files, history):
     """One run in a group of its own. Returns its record."""
     budget = BUDGETS[budget_text]
     report_path = files + ".report.json"
@@ -284,7 +284,8 @@ def one_run(options, groups, words, budget_text, under_ullage, files):
     group = groups.make(budget)
     start = time.monotonic()
     try:
-        code, output = execute(options, words, group, options.seconds * 4 + 60, files + ".err")
+        code, output = execute(options, words, group, options.seconds * 4 + 60, files + ".err",
+                               history)
         took = time.monotonic() - start
         group_peak = group and Groups.number(group, "memory.max_usage_in_bytes")
     finally:
@@ -380,15 +381,15 @@ def run_row(options, groups, program, words, save):
     name, budget, _, _, judged = program
     slug = "".join(c if c.isalnum() else "-" for c in name.lower())
     # Each row begins with a first run, of which nothing is known, and learns from it.
-    options.history = os.path.join(options.out, slug + ".history")
-    shutil.rmtree(options.history, ignore_errors=True)
+    history = os.path.join(options.out, slug + ".history")
+    shutil.rmtree(history, ignore_errors=True)
     halves = {"plain": [], "ullage": []}
     for half in ("plain", "ullage"):
         if half == "plain" and (options.no_plain or not groups.parent):
             continue
         for number in range(1, options.runs + 1):
             files = os.path.join(options.out, "%s.%s.%d" % (slug, half, number))
-            record = one_run(options, groups, words, budget, half == "ullage", files)
+            record = one_run(options, groups, words, budget, half == "ullage", files, history)
             halves[half].append(record)
             peak = record["peak_rss_bytes"]
             print("%-25s %-12s %2d of %d: %s after %.1f s%s%s" % (

@@ -5,10 +5,8 @@
 
 #include "base/size_text.h"
 #include "cli/command.h"
+#include "cli/run_budget.h"
 #include "launch/target.h"
-
-/* Less than any program needs: surely a unit was forgotten. */
-#define LEAST_BYTES UL_MIB
 
 static const ul_flag flags[] = {
 #define UL_FLAG UL_FLAG_ROW
@@ -64,16 +62,9 @@ static int read_size(const ul_command *command, const char *text, uint64_t *ret_
     *ret_bytes = 0;
     return 0;
   }
-  if (ul_size_parse(text, ret_bytes) != 0) {
-    return ul_cli_usage_error(command, "%s is not a size, nor off; " UL_SIZE_HOW, text);
-  }
-  if (*ret_bytes < LEAST_BYTES) {
-    return ul_cli_usage_error(command,
-                              "%s is %" PRIu64 " bytes, less than any program needs; the "
-                              "least is 1Mi, and off takes the budget away",
-                              text, *ret_bytes);
-  }
-  return 0;
+  ul_machine machine;
+  ul_machine_read(&machine);
+  return ul_run_budget_size(command, "a budget of", text, &machine, ret_bytes);
 }
 
 static int run(const ul_command *command, int argc, char **argv) {
@@ -101,9 +92,13 @@ static const char *const about[] = {
     "Without SIZE, shows the soft limit of a program with libullage and what it holds. With SIZE, "
     "sets it, for all processes that share the budget: SIZE is a number of bytes or has a unit (k "
     "M "
-    "G T are powers of 1000, Ki Mi Gi Ti powers of 1024), off takes it away. A budget below what "
+    "G T are powers of 1000, Ki Mi Gi Ti powers of 1024), NN% is of the memory that ullage's own "
+    "machine or container has, off takes it away. A budget below what "
     "is "
     "held makes the program give back what it can, at once.",
+    "Under `ullage run --budget B` the limit shown is below B: a reserve of 3 %, at least 16 MiB, "
+    "is held back for what the library cannot see, page tables and the kernel's buffers. SIZE is "
+    "taken as it stands.",
     "The walls around a program (a cgroup, `ullage run`'s enclosure) are not moved by this.",
     NULL,
 };
@@ -111,9 +106,10 @@ static const char *const about[] = {
 const ul_command ul_command_budget = {
     .name = "budget",
     .summary = "show or set the budget of a running program",
-    .usage = "[--json] PID [SIZE|off]",
+    .usage = "[--json] PID [SIZE|NN%|off]",
     .examples = "ullage budget 4711\tshow it\n"
                 "ullage budget redis-server 512Mi\tset it\n"
+                "ullage budget 4711 50%\ta half of the machine or container\n"
                 "ullage budget 4711 off\ttake it away\n",
     .about = about,
     .exits = "0\tfine\n2\twrong usage, no such process, or it does not answer\n",

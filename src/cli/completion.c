@@ -8,6 +8,31 @@
 
 #include "cli/command.h"
 
+/* The words among what an option takes: "dev|prod|container" are words, SIZE and N are names. The
+ * next one after `*text`, or NULL; *ret_length is its length. */
+static const char *next_word(const char **text, size_t *ret_length) {
+  while (*text && **text) {
+    const char *word = *text;
+    *ret_length = strcspn(word, "|");
+    *text = word + *ret_length + (word[*ret_length] == '|');
+    if (word[0] >= 'a' && word[0] <= 'z') return word;
+  }
+  return NULL;
+}
+
+static void print_words(const ul_flag *flag) {
+  const char *at = flag->argument, *word, *space = "";
+  for (size_t length; (word = next_word(&at, &length)) != NULL; space = " ") {
+    printf("%s%.*s", space, (int)length, word);
+  }
+}
+
+static bool has_words(const ul_flag *flag) {
+  const char *at = flag->argument;
+  size_t      length;
+  return next_word(&at, &length) != NULL;
+}
+
 /* ---- bash ------------------------------------------------------------------------------------- */
 
 static void bash_flags(const ul_command *command) {
@@ -15,17 +40,26 @@ static void bash_flags(const ul_command *command) {
   printf("--help");
 }
 
-/* What completes an option's value: file names, or nothing. */
+/* What completes an option's value: file names, its words, or nothing. */
 static void bash_values(const ul_command *command) {
   for (size_t i = 0; i < command->flag_count; i++) {
     const ul_flag *flag = &command->flags[i];
     if (!flag->argument) continue;
-    const char *how = flag->kind == UL_FLAG_FILE        ? "COMPREPLY=($(compgen -f -- \"$word\"))"
-                      : flag->kind == UL_FLAG_DIRECTORY ? "COMPREPLY=($(compgen -d -- \"$word\"))"
-                                                        : ":";
     printf("        %s:--%s", command->name, flag->name);
     if (flag->letter) printf("|%s:-%c", command->name, flag->letter);
-    printf(") %s; return ;;\n", how);
+    printf(") ");
+    if (flag->kind == UL_FLAG_FILE) {
+      printf("COMPREPLY=($(compgen -f -- \"$word\"))");
+    } else if (flag->kind == UL_FLAG_DIRECTORY) {
+      printf("COMPREPLY=($(compgen -d -- \"$word\"))");
+    } else if (has_words(flag)) {
+      printf("COMPREPLY=($(compgen -W \"");
+      print_words(flag);
+      printf("\" -- \"$word\"))");
+    } else {
+      putchar(':');
+    }
+    printf("; return ;;\n");
   }
 }
 
@@ -81,8 +115,10 @@ static void print_bash(void) {
     printf("    %s) COMPREPLY=($(compgen -W \"", ul_commands[i]->name);
     bash_flags(ul_commands[i]);
     bash_operand(ul_commands[i]);
-    printf("\" %s-- \"$word\")) ;;\n",
-           ul_commands[i]->operand == UL_OPERAND_PROGRAM ? "-A command " : "");
+    /* Of a program in two directories of the path one name is enough. */
+    printf("\" %s)) ;;\n", ul_commands[i]->operand == UL_OPERAND_PROGRAM
+                               ? "-A command -- \"$word\" | sort -u"
+                               : "-- \"$word\"");
   }
   printf("  esac\n"
          "}\n"
@@ -90,7 +126,7 @@ static void print_bash(void) {
          "  if declare -F _command_offset >/dev/null; then\n"
          "    _command_offset \"$1\"\n"
          "  elif [ \"$1\" -eq \"$COMP_CWORD\" ]; then\n"
-         "    COMPREPLY=($(compgen -A command -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
+         "    COMPREPLY=($(compgen -A command -- \"${COMP_WORDS[COMP_CWORD]}\" | sort -u))\n"
          "  else\n"
          "    COMPREPLY=($(compgen -f -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
          "  fi\n"
@@ -124,7 +160,13 @@ static void zsh_flag(const ul_flag *flag) {
     printf("        '%s[", spellings[i]);
     zsh_text(flag->help);
     putchar(']');
-    if (flag->argument) printf(":%s:%s", flag->argument, action);
+    if (flag->argument && has_words(flag)) {
+      printf(":%s:(", flag->argument);
+      print_words(flag);
+      putchar(')');
+    } else if (flag->argument) {
+      printf(":%s:%s", flag->argument, action);
+    }
     printf("' \\\n");
   }
 }
@@ -194,6 +236,11 @@ static void print_fish(void) {
       printf("complete -c ullage -n '__fish_seen_subcommand_from %s' -l %s", name, flag->name);
       if (flag->letter) printf(" -s %c", flag->letter);
       if (flag->argument) printf(flag->kind == UL_FLAG_NOTHING ? " -x" : " -r -F");
+      if (has_words(flag)) {
+        printf(" -a '");
+        print_words(flag);
+        putchar('\'');
+      }
       printf(" -d ");
       fish_text(flag->help);
       putchar('\n');

@@ -64,10 +64,20 @@ const ul_command *ul_command_nearest(const char *typed) {
   return nearest;
 }
 
+/* Announced in README.md, and not there yet. */
+static bool is_planned(const char *word) {
+  static const char *const planned[] = {"top", "histo", "profile", "advise", "web"};
+  for (size_t i = 0; i < UL_ARRAY_LEN(planned); i++) {
+    if (strcmp(word, planned[i]) == 0) return true;
+  }
+  return false;
+}
+
 static int unknown_word(const char *word) {
   const ul_command *nearest = ul_command_nearest(word);
-  fprintf(stderr, "ullage: there is no command '%s'", word);
-  if (nearest) fprintf(stderr, "; did you mean 'ullage %s'?", nearest->name);
+  bool              later = is_planned(word);
+  fprintf(stderr, "ullage: there is no command '%s'%s", word, later ? " yet" : "");
+  if (nearest && !later) fprintf(stderr, "; did you mean 'ullage %s'?", nearest->name);
   fprintf(stderr, "\n`ullage` alone lists the commands; to run a program: ullage run -- PROG\n");
   return UL_CLI_USAGE;
 }

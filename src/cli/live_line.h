@@ -19,7 +19,9 @@ void ul_live_line_init(ul_live_line *ret_line, bool quiet);
 void ul_live_line_draw(ul_live_line *line, const ul_watch *watch);
 void ul_live_line_erase(ul_live_line *line);
 
-/* The text of the line, without escapes when `colour` is false; for tests, too. */
-void ul_live_line_text(char *buffer, size_t capacity, const ul_watch *watch, bool colour);
+/* The text of the line, at most `width` columns, every figure whole; without escapes when `colour` is
+ * false. For tests, too. */
+void ul_live_line_text(char *buffer, size_t capacity, const ul_watch *watch, size_t width,
+                       bool colour);
 
 #endif

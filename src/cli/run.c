@@ -71,7 +71,7 @@ static void on_plan(const ul_plan *plan, void *arg) {
 
 static void on_enclose(const ul_enclose *enclose, void *arg) {
   const struct show *show = arg;
-  char               sentence[320];
+  char               sentence[UL_ENCLOSE_TEXT_MAX];
   if (show->quiet) return;
   ul_enclose_sentence(enclose, sentence);
   fprintf(stderr, "ullage: %s\n", sentence);
@@ -81,7 +81,9 @@ static void on_look(const ul_watch *watch, void *arg) {
   struct show *show = arg;
   ul_live_line_draw(&show->line, watch);
   ul_run_html_look(show->html, watch);
-  if (!ul_run_record_look(&show->record, watch)) return;
+  bool has_note = ul_run_record_look(&show->record, watch);
+  ul_run_html_collections(show->html, show->record.collections, watch->figures.last_at_ns);
+  if (!has_note) return;
   ul_live_line_erase(&show->line);
   ul_run_record_say(&show->record);
 }
@@ -151,7 +153,15 @@ static int read_request(const ul_command *command, int argc, char **argv,
     case FLAG_NO_ENCLOSE: request.budget.no_enclose = true; break;
     case FLAG_DRY_RUN: request.dry_run = true; break;
     case FLAG_RECORD: request.record_path = cli.value; break;
-    case FLAG_REPORT: request.report_path = cli.value; break;
+    case FLAG_REPORT:
+      if (request.report_path) {
+        error = ul_cli_usage_error(command,
+                                   "--report is there twice, for %s and %s, and one is written; "
+                                   "leave one out. --json prints one on stdout, too",
+                                   request.report_path, cli.value);
+      }
+      request.report_path = cli.value;
+      break;
     case FLAG_JSON: request.json = true; break;
     case FLAG_QUIET: request.quiet = true; break;
     }
@@ -208,7 +218,9 @@ static void write_reports(const struct request *request, const struct show *show
   }
   free(text);
   free(json);
-  if (!request->quiet) ul_report_page(stderr, result, request->arguments);
+  if (request->quiet) return;
+  ul_report_page(stderr, result, request->arguments);
+  ul_report_limits(stderr, result, show->view.knobs);
 }
 
 /* ---- The run ---------------------------------------------------------------------------------- */
@@ -227,7 +239,10 @@ static int plan(struct request *request, ul_run_record *record, ul_program *ret_
   ul_knob_facts facts;
   if (ul_recognise(request->arguments[0], getenv("PATH"), ret_program, fault) < 0) return -1;
   open_record(request, record);
-  if (request->budget.bytes == 0) return 0;
+  if (request->budget.bytes == 0) {
+    ul_run_budget_check_variable(&request->budget, ret_program);
+    return 0;
+  }
   ul_run_record_facts(record, ret_program, request->arguments, &facts);
   request->price = ul_run_html_price(&facts);
   return ul_run_budget_tell(&request->budget, ret_program, request->arguments, environ, &facts,
@@ -324,48 +339,38 @@ static int run(const ul_command *command, int argc, char **argv) {
 
 static const char *const about[] = {
     "Starts PROG, watches the whole process tree that comes of it, and says afterwards on stderr "
-    "what "
-    "it used: peak, 99th percentile, start-up peak and floor of resident memory, time, page "
-    "faults, "
-    "threads, live heap bytes, and why it ended.",
+    "what it used: peak, 99th percentile, start-up peak and floor of resident memory, time, page "
+    "faults, threads, live heap bytes, and why it ended.",
     "What PROG is, is told from its file. Dynamic native programs and Python get libullage "
-    "preloaded "
-    "(Python with PYTHONMALLOC=malloc, unless that is set). An LD_PRELOAD that is set is kept. One "
-    "line on stderr says what was recognised and done.",
-    "--budget is for the whole process tree: the sum of the resident bytes of its processes, pages "
-    "they share counted in each. SIZE is a number of bytes or has a unit: k M G T are powers of "
-    "1000, "
-    "Ki Mi Gi Ti powers of 1024. 75% is of the container's limit, or else of the machine's memory; "
-    "auto is the container's limit. Without --budget, ULLAGE_BUDGET counts. The report says "
-    "whether "
-    "the tree stayed below it.",
+    "preloaded (Python with PYTHONMALLOC=malloc, unless that is set). An LD_PRELOAD that is set "
+    "is kept behind it. One line on stderr says what was recognised and done.",
+    "--budget is for the whole process tree: the sum of the resident bytes of its processes, "
+    "pages they share counted in each. SIZE is a number of bytes or has a unit: k M G T are "
+    "powers of 1000, Ki Mi Gi Ti powers of 1024. 75% is of the container's limit, or else of the "
+    "machine's memory; auto is the container's limit. Without --budget, ULLAGE_BUDGET counts. The "
+    "report says whether the tree stayed below it.",
     "The runtime of PROG is told its budget in its own words: Go by GOMEMLIMIT, a JVM by "
     "JAVA_TOOL_OPTIONS, Node by NODE_OPTIONS, Python by a sitecustomize, .NET by "
-    "DOTNET_GCHeapHardLimit, native programs by ULLAGE_BUDGET. A shell, a script, npm and the like "
-    "may "
-    "end in any of them, so all are set. What you have set yourself wins, and is named where it "
-    "contradicts the budget. --dry-run prints each setting with its reason; "
+    "DOTNET_GCHeapHardLimit, native programs by ULLAGE_BUDGET. A shell, a script, npm and the "
+    "like may end in any of them, so all are set. What you have set yourself wins, and is named "
+    "where it contradicts the budget. --dry-run prints each setting with its reason; "
     "docs/reference/runtime-settings.md explains them.",
     "--preset dev starts a JVM's heap at 256Mi and lets it grow to what fits 1Gi; prod fixes it "
-    "from "
-    "the start, in a quarter of the machine's memory, 1Gi to 4Gi; container takes the container's "
-    "limit. Each is capped by --budget, and prints all it does.",
+    "from the start, in a quarter of the machine's memory, 1Gi to 4Gi; container takes the "
+    "container's limit. Each is capped by --budget, and prints all it does.",
     "Start-up is the first 5 seconds, or the first tenth of a run shorter than 50 seconds. The "
-    "tree is "
-    "looked at 20 times a second, more often in the first 2 seconds, less often when it is so "
-    "large "
-    "that looking would cost more than 0.2 % of a core.",
-    "Signals sent to ullage are passed on to PROG; what the terminal sends reaches it directly. "
-    "When "
-    "PROG ends after such a signal, what is left of its tree is ended too, after 2 seconds by "
-    "SIGKILL. When ullage itself is killed, PROG and its tree are killed.",
+    "tree is looked at 20 times a second, more often in the first 2 seconds, less often when it "
+    "is so large that looking would cost more than 0.2 % of a core.",
+    "Signals sent to ullage are passed on to PROG, all but KILL, STOP, those of faults and of "
+    "terminal reads; what the terminal sends reaches it directly. When PROG ends after such a "
+    "signal, what is left of its tree is ended too, after 2 seconds by SIGKILL. When ullage "
+    "itself is killed, PROG and its tree are killed.",
     "A run with a budget, or with --record, is kept in the history: `ullage runs` lists it, and "
     "the next run of the same program is told what this one measured. ULLAGE_HISTORY=off keeps "
     "none. A history that cannot be written is said in one line, and changes nothing else.",
     "A report that cannot be written when the program has ended (a full disk) is an error on "
-    "stderr; "
-    "the exit code is still the program's. A path that cannot be written at all is found before "
-    "anything is started.",
+    "stderr; the exit code is still the program's. A path that cannot be written at all is found "
+    "before anything is started.",
     NULL,
 };
 

@@ -25,9 +25,8 @@ static bool parse_percent(const char *text, double *ret_percent) {
   return end == text + length - 1 && *ret_percent > 0 && *ret_percent <= 100;
 }
 
-/* SIZE or PCT. Returns 0, or the exit code of a wrong call. */
-static int read_size(const ul_command *command, const char *flag, const char *text,
-                     const ul_machine *machine, uint64_t *ret_bytes) {
+int ul_run_budget_size(const ul_command *command, const char *flag, const char *text,
+                       const ul_machine *machine, uint64_t *ret_bytes) {
   double   percent;
   uint64_t bytes, memory = ul_machine_memory(machine);
   if (parse_percent(text, &percent)) {
@@ -55,9 +54,9 @@ static int read_size(const ul_command *command, const char *flag, const char *te
   }
   if (bytes < LEAST_BYTES) {
     return ul_cli_usage_error(command,
-                              "%s %s is %llu bytes, less than any program needs; the least is "
+                              "%s %s is %llu byte%s, less than any program needs; the least is "
                               "1Mi, and 1500M means 1500 * 1000^2 bytes",
-                              flag, text, (unsigned long long)bytes);
+                              flag, text, (unsigned long long)bytes, bytes == 1 ? "" : "s");
   }
   *ret_bytes = bytes;
   return 0;
@@ -86,11 +85,14 @@ static void cap_by_container(ul_run_budget *budget) {
   char     asked[UL_SIZE_TEXT_MAX], limit[UL_SIZE_TEXT_MAX];
   uint64_t container = budget->machine.limit_bytes, memory = budget->machine.memory_bytes;
   if (container && budget->bytes > container) {
+    ul_size_mib(asked, budget->bytes);
+    ul_size_mib(limit, container);
+    budget->bytes = container;
+    if (strcmp(asked, limit) == 0) return; /* a group's limit is rounded to pages */
     snprintf(budget->note, sizeof budget->note,
              "the budget of %s is more than the container's limit, which acts first: the budget is "
              "%s",
-             ul_size_mib(asked, budget->bytes), ul_size_mib(limit, container));
-    budget->bytes = container;
+             asked, limit);
   } else if (memory && budget->bytes > memory) {
     snprintf(budget->note, sizeof budget->note,
              "the budget of %s is more than the %s that this machine has: it will not be reached",
@@ -102,8 +104,8 @@ static void cap_by_container(ul_run_budget *budget) {
 static int read_max(const ul_command *command, ul_run_budget *budget) {
   int error;
   if (!budget->max_text) return 0;
-  error =
-      read_size(command, "--max-budget", budget->max_text, &budget->machine, &budget->max_bytes);
+  error = ul_run_budget_size(command, "--max-budget", budget->max_text, &budget->machine,
+                             &budget->max_bytes);
   if (error) return error;
   if (budget->bytes == 0) {
     if (budget->text) return budget->max_bytes = 0, 0; /* auto, where nothing limits */
@@ -131,7 +133,7 @@ int ul_run_budget_read(const ul_command *command, ul_run_budget *budget) {
                budget->preset ? "only the preset counts" : "it runs without a budget");
     }
   } else if (budget->text) {
-    error = read_size(command, "--budget", budget->text, &budget->machine, &budget->bytes);
+    error = ul_run_budget_size(command, "--budget", budget->text, &budget->machine, &budget->bytes);
   } else {
     budget->bytes = read_variable(&budget->machine);
   }
@@ -152,6 +154,19 @@ int ul_run_budget_read(const ul_command *command, ul_run_budget *budget) {
                                        "none; add --budget SIZE");
   }
   return read_max(command, budget);
+}
+
+void ul_run_budget_check_variable(ul_run_budget *budget, const ul_program *program) {
+  const char *value = getenv("ULLAGE_BUDGET");
+  char        library[PATH_MAX];
+  uint64_t    bytes;
+  if (budget->text || budget->note[0] || !value || !value[0]) return;
+  if (strcmp(value, "off") == 0 || strcmp(value, "auto") == 0) return;
+  if (ul_size_parse(value, &bytes) == 0 && bytes == 0) return;
+  if (ul_plan_preloads(program, library)) return;
+  snprintf(budget->note, sizeof budget->note,
+           "ULLAGE_BUDGET=%.40s is not a budget of 1Mi or more, so this run has none; " UL_SIZE_HOW,
+           value);
 }
 
 int ul_run_budget_tell(ul_run_budget *budget, const ul_program *program, char *const *arguments,

@@ -29,8 +29,17 @@ typedef struct ul_run_budget {
   ul_knobs   knobs;     /* of a budget: after ul_run_budget_tell */
 } ul_run_budget;
 
+/* SIZE, or NN% of the machine's or container's memory. Returns 0, or the exit code of a wrong call,
+ * which has been said; `flag` names what was given. */
+int ul_run_budget_size(const ul_command *command, const char *flag, const char *text,
+                       const ul_machine *machine, uint64_t *ret_bytes);
+
 /* Returns 0, or the exit code of a wrong call, which has been said. */
 int ul_run_budget_read(const ul_command *command, ul_run_budget *budget);
+
+/* Without a budget: a ULLAGE_BUDGET that is none is said in the note, where libullage will not be
+ * there to say it. */
+void ul_run_budget_check_variable(ul_run_budget *budget, const ul_program *program);
 
 /* Fills knobs; call only where there is a budget. `facts`: what earlier runs measured.
  * 0, or negative with *fault: the budget is below what the program needs. */

@@ -52,6 +52,16 @@ void ul_run_gc_look(ul_run_gc *gc, const ul_watch *watch) {
   }
 }
 
+uint64_t ul_run_gc_collections(const ul_run_gc *gc) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < gc->count; i++) {
+    const ul_gc_figures *figures = &gc->members[i].gctime.figures;
+    if (figures->collections != UL_GC_UNKNOWN) sum += figures->collections;
+    if (figures->full_collections != UL_GC_UNKNOWN) sum += figures->full_collections;
+  }
+  return sum;
+}
+
 const ul_gc_figures *ul_run_gc_figures(const ul_run_gc *gc) {
   const ul_gc_figures *best = NULL;
   for (size_t i = 0; i < gc->count; i++) {

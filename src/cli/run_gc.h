@@ -29,6 +29,9 @@ typedef struct ul_run_gc {
 /* After each look of the watcher; looks itself once a second, at first four times. */
 void ul_run_gc_look(ul_run_gc *gc, const ul_watch *watch);
 
+/* Collections of all of them together, since they were first seen. */
+uint64_t ul_run_gc_collections(const ul_run_gc *gc);
+
 /* The figures of the process that spent most on collection; NULL: none was seen. */
 const ul_gc_figures *ul_run_gc_figures(const ul_run_gc *gc);
 

@@ -6,7 +6,9 @@
 
 #include "launch/counters.h"
 
-#define PARTS_EVERY_NS ((uint64_t)100 * 1000 * 1000)
+/* In one look; a JVM may have thousands a second, and a lane shows no more. */
+#define COLLECTIONS_MOST 10000
+#define PARTS_EVERY_NS   ((uint64_t)100 * 1000 * 1000)
 
 static bool ends_with(const char *text, const char *end) {
   size_t n = strlen(text), m = strlen(end);
@@ -66,6 +68,13 @@ void ul_run_html_look(ul_run_html *html, const ul_watch *watch) {
   if (is_peak && watch->live_seen && look.at_ns >= html->parts_due_ns) {
     html->parts_due_ns = look.at_ns + PARTS_EVERY_NS;
     look_into_heaps(html, watch);
+  }
+}
+
+void ul_run_html_collections(ul_run_html *html, uint64_t count, uint64_t at_ns) {
+  if (!html->wanted) return;
+  for (uint64_t i = 0; i < UL_MIN(count, (uint64_t)COLLECTIONS_MOST); i++) {
+    ul_timeline_mark(&html->timeline, UL_MARK_COLLECTION, at_ns, 0, NULL);
   }
 }
 

@@ -23,6 +23,8 @@ bool ul_run_html_names(const char *path);
 
 void ul_run_html_begin(ul_run_html *html, const char *path, uint64_t budget_bytes);
 void ul_run_html_look(ul_run_html *html, const ul_watch *watch);
+/* So many collections since the last time. */
+void ul_run_html_collections(ul_run_html *html, uint64_t count, uint64_t at_ns);
 void ul_run_html_mark(ul_run_html *html, enum ul_mark_kind kind, uint64_t at_ns, uint64_t bytes,
                       const char *text);
 

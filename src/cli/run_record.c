@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "launch/jvm.h"
 #include "launch/price.h"
@@ -43,6 +44,10 @@ void ul_run_record_open(ul_run_record *ret_record, const ul_run_record_order *or
   }
   guard_end(&before);
   if (order->reads) ret_record->note.text[0] = 0; /* nothing is recorded, so nothing is missed */
+  if (!ret_record->history && ret_record->note.text[0] && !order->quiet) {
+    fprintf(stderr, "ullage: this run is not recorded: %s\n", ret_record->note.text);
+    ret_record->note.text[0] = 0;
+  }
   ul_run_record_say(ret_record);
 }
 
@@ -70,13 +75,27 @@ static void fit_price(const ul_history_known *known, ul_knob_facts *facts) {
   facts->price_l0_bytes = (uint64_t)price.l0_bytes;
 }
 
+/* `directory`: where we are, and the program will be; NULL: it is gone. */
+static void identify(const ul_program *program, char *const *arguments, const char *directory,
+                     char ret_identity[UL_HISTORY_TEXT_MAX]) {
+  /* What stands in for Python has Python's words. */
+  ul_history_program told = {.path = program->path,
+                             .runtime = ul_runtime_key(program->runtime),
+                             .is_script = program->is_script && !program->is_python_wrapper,
+                             .is_launcher = program->is_launcher,
+                             .arguments = arguments,
+                             .directory = directory,
+                             .class_path = getenv("CLASSPATH")};
+  ul_history_identity(&told, ret_identity);
+}
+
 void ul_run_record_facts(ul_run_record *record, const ul_program *program, char *const *arguments,
                          ul_knob_facts *ret_facts) {
   static ul_history_known known;
-  char                    identity[UL_HISTORY_TEXT_MAX];
+  char                    identity[UL_HISTORY_TEXT_MAX], directory[PATH_MAX];
   *ret_facts = (ul_knob_facts){0};
   if (!record->history) return;
-  ul_history_identity(program->path, ul_runtime_key(program->runtime), arguments, identity);
+  identify(program, arguments, getcwd(directory, sizeof directory), identity);
   if (ul_history_known_of(record->history, identity, &known, &record->note) < 0) {
     ul_run_record_say(record);
     return;
@@ -97,13 +116,14 @@ void ul_run_record_facts(ul_run_record *record, const ul_program *program, char 
 
 void ul_run_record_begin(ul_run_record *record, const ul_program *program, char *const *arguments,
                          uint64_t budget_bytes) {
-  char             identity[UL_HISTORY_TEXT_MAX], command[UL_HISTORY_TEXT_MAX];
+  char             identity[UL_HISTORY_TEXT_MAX], command[UL_HISTORY_TEXT_MAX], directory[PATH_MAX];
   struct timespec  now;
   struct sigaction before;
   ul_history_run   run;
   if (!record->history) return;
   ul_history_run_init(&run);
-  ul_history_identity(program->path, ul_runtime_key(program->runtime), arguments, identity);
+  run.directory = getcwd(directory, sizeof directory);
+  identify(program, arguments, run.directory, identity);
   ul_history_command(arguments, command);
   clock_gettime(CLOCK_REALTIME, &now);
   record->started_unix_s = now.tv_sec;
@@ -174,12 +194,16 @@ bool ul_run_record_look(ul_run_record *record, const ul_watch *watch) {
   const ul_figures *figures = &watch->figures;
   uint64_t          threads = 0;
   struct sigaction  before;
-  if (!record->history || figures->samples == 0) return false;
+  record->collections = 0;
+  if (figures->samples == 0) return false;
+  uint64_t collections = ul_run_gc_collections(&record->gc);
+  ul_run_gc_look(&record->gc, watch);
+  record->collections = ul_run_gc_collections(&record->gc) - collections;
+  if (!record->history) return false;
   for (size_t i = 0; i < watch->count; i++) {
     threads = UL_MAX(threads, watch->members[i].usage.threads);
   }
   ask_runtimes(record, watch);
-  ul_run_gc_look(&record->gc, watch);
   take_direct(record, figures->last_at_ns);
   if (threads) ul_history_fact(record->history, UL_HISTORY_FACT_threads, threads);
   guard_begin(&before);
@@ -209,6 +233,7 @@ static void fill_run(const ul_run_result *result, ul_history_run *run) {
   ul_history_run_init(run);
   run->exit_reason = ul_exit_reason_key(result->exit_reason);
   run->enclosure = kinds[enclose->kind];
+  if (result->became.path[0]) run->runtime = ul_runtime_key(result->became.runtime);
   run->budget_bytes = known_or_not(result->budget_bytes);
   run->wall_ns = result->wall_ns;
   run->peak_rss_bytes = result->peak_rss_bytes;
@@ -261,6 +286,7 @@ void ul_run_record_finish(ul_run_record *record, const ul_run_result *result) {
     run.gc_cpu_ns = record->gc_cpu_ns = gc->gc_cpu_ns;
     if (gc->heap_limit_bytes != UL_GC_UNKNOWN) record->heap_limit_bytes = gc->heap_limit_bytes;
     ul_history_fact(record->history, UL_HISTORY_FACT_off_heap_bytes, gc->off_heap_bytes);
+    ul_history_fact(record->history, UL_HISTORY_FACT_live_bytes, gc->live_bytes);
   }
   if (ul_run_gc_point(&record->gc, &limit_bytes, &share)) {
     ul_history_point(record->history, limit_bytes, share);

@@ -23,6 +23,7 @@ typedef struct ul_run_record {
   uint64_t        runtime_due_ns;              /* when the runtime is asked again */
   uint64_t        gc_cpu_ns, heap_limit_bytes; /* of the process that collected most; 0: unknown */
   ul_run_gc       gc;
+  uint64_t        collections; /* that the last look found, of all processes */
   ul_history_note note;
 } ul_run_record;
 

@@ -84,6 +84,15 @@ static const char *ending(char buffer[CELL], const ul_history_run *run) {
   return buffer;
 }
 
+/* The same for a page, where a number needs a word. */
+static const char *ending_words(char buffer[CELL], const ul_history_run *run) {
+  char end[CELL];
+  ending(end, run);
+  bool is_number = end[strspn(end, "0123456789")] == 0;
+  snprintf(buffer, CELL, is_number ? "exit code %.40s" : "%.40s", end);
+  return buffer;
+}
+
 static const char *kept(const ul_history_run *run) {
   if (run->budget_kept == UNKNOWN) return "-";
   return run->budget_kept ? "yes" : "no";
@@ -158,6 +167,11 @@ static void on_sample_count(uint64_t at_ns, uint64_t rss_bytes, uint64_t live_by
   (*(size_t *)arg)++;
 }
 
+/* Is it of a runtime whose collection is measured? */
+static bool has_price(const ul_history_run *run) {
+  return run->runtime && (strcmp(run->runtime, "go") == 0 || strcmp(run->runtime, "jvm") == 0);
+}
+
 /* 0 with *ret_price, or negative with the reason; "" when there is nothing to go by. */
 static int find_price(ul_runs_one *one, const ul_history_run *run, ul_price *ret_price,
                       char ret_why[UL_PRICE_WHY_MAX]) {
@@ -166,6 +180,11 @@ static int find_price(ul_runs_one *one, const ul_history_run *run, ul_price *ret
   ret_why[0] = 0;
   if (!run->identity || ul_history_known_of(one->history, run->identity, &known, &one->note) < 0 ||
       known.point_count == 0) {
+    if (has_price(run)) {
+      snprintf(ret_why, UL_PRICE_WHY_MAX,
+               "no run has measured it: it takes 2 s of work, a limit, "
+               "and a machine that is not too busy");
+    }
     return -UL_E_NOTFOUND;
   }
   for (size_t i = 0; i < known.point_count; i++) {
@@ -216,7 +235,7 @@ void ul_runs_page(const ul_history_run *run, void *arg) {
   line("command", plain(words, sizeof words, run->command));
   line("runtime", plain(words, sizeof words, run->runtime));
   line("started", moment(text, run->started_unix_ns));
-  line("ended", ending(text, run));
+  line("ended", ending_words(text, run));
   line("duration", duration(text, run->wall_ns));
   if (run->enclosure) line("enclosure", plain(words, sizeof words, run->enclosure));
   show_memory(run);

@@ -8,10 +8,13 @@
 
 #include "cli/command.h"
 #include "launch/target.h"
+#include "launch/time_text.h"
+#include "os/self.h"
 
 #define ENDING_LOOKS         50 /* of 20 ms */
 #define HEADER_EVERY         20
 #define INTERVAL_MS_AT_LEAST 10
+#define OLD_NS               ((uint64_t)5000000000)
 
 static const ul_flag flags[] = {
 #define UL_FLAG UL_FLAG_ROW
@@ -104,6 +107,17 @@ static bool ends(const ul_target *target) {
   return false;
 }
 
+/* A program without a thread of libullage's writes them only when its heap grows, and one that stands
+ * still not at all. */
+static void say_age(const ul_target *target, const ul_counters *counters) {
+  char     age[UL_TIME_TEXT_MAX];
+  uint64_t age_ns = ul_os_now_ns() - counters->updated_ns;
+  if (age_ns < OLD_NS || age_ns > INT64_MAX) return;
+  fprintf(stderr,
+          "ullage: the numbers of %s (%d) are from %s ago: it could not be asked for new ones\n",
+          target->name, target->pid, ul_time_text(age, age_ns));
+}
+
 /* Lines until the program ends or there were enough. */
 static int print_lines(struct request *request) {
   struct timespec pause = {(time_t)(request->interval_ms / 1000),
@@ -120,6 +134,7 @@ static int print_lines(struct request *request) {
       fprintf(stderr, "ullage: %s\n", fault.text);
       return UL_CLI_USAGE;
     }
+    if (line == 0) say_age(&request->target, &counters);
     if (request->as_json) {
       print_json(&request->target, &counters);
     } else {
@@ -172,6 +187,9 @@ static const char *const about[] = {
     "what all processes that share the budget hold. A program with an older libullage shows - "
     "where "
     "it does not know the number.",
+    "Under `ullage run --budget B`, BUDGET is below B: 3 %, at least 16 MiB, is held back for what "
+    "the "
+    "library cannot see.",
     "PID is a process number, or a name that only one process has.",
     NULL,
 };

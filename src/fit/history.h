@@ -96,12 +96,23 @@ void ul_history_run_init(ul_history_run *ret_run);
 
 #define UL_HISTORY_TEXT_MAX 2048
 
-/* What tells programs apart: the file (its real path), and for a runtime ("jvm", "python", "node",
- * "dotnet") that runs somebody else's code, which: the first script, class, module or -jar. Not the
- * environment and not the other arguments: they change from run to run. `program`: its path;
- * `arguments` as typed, the program's name first. Files are only looked at. */
-void ul_history_identity(const char *program, const char *runtime, char *const *arguments,
-                         char ret_identity[UL_HISTORY_TEXT_MAX]);
+/* Which program a run is of. Files are only looked at. */
+typedef struct ul_history_program {
+  const char  *path;      /* of the file that is executed */
+  const char  *runtime;   /* "jvm", "python", "node", "dotnet" …; NULL: unknown */
+  bool         is_script; /* it names its interpreter itself, so the words are its own */
+  bool         is_launcher;
+  char *const *arguments;  /* as typed, the program's name first */
+  const char  *directory;  /* where it is started; NULL: unknown */
+  const char  *class_path; /* CLASSPATH; NULL: not set */
+} ul_history_program;
+
+/* What tells programs apart: the file (its real path), and for a runtime that runs somebody else's
+ * code, which: the first script or -jar by its real path, a class with its class path, a module with
+ * the directory. Not the environment and not the other arguments: they change from run to run. Of a
+ * launcher (sh, npm, env …), and of a runtime that gets its program as a text or from standard input,
+ * all words and the directory. Too long a text ends in a hash of all of it. */
+void ul_history_identity(const ul_history_program *program, char ret_identity[UL_HISTORY_TEXT_MAX]);
 
 /* The command line as a shell would read it; cut off with … where it is too long. */
 void ul_history_command(char *const *arguments, char ret_command[UL_HISTORY_TEXT_MAX]);

@@ -52,16 +52,31 @@ bool ul_history_default_path(char ret_path[PATH_MAX], ul_history_note *note) {
   return true;
 }
 
-/* Makes the directory and those above it. What fails shows when the file is opened. */
-static void make_directories(const char *directory) {
+/* Makes the directory and those above it. 0, or why the first that is not there cannot be made. */
+static int make_directories(const char *directory) {
   char path[PATH_MAX];
+  int  error = 0;
   snprintf(path, sizeof path, "%s", directory);
-  for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-    *slash = 0;
-    (void)mkdir(path, 0700);
-    *slash = '/';
+  for (char *slash = path; slash && !error;) {
+    slash = strchr(slash + 1, '/');
+    if (slash) *slash = 0;
+    if (mkdir(path, 0700) < 0) error = errno;
+    if (error && access(path, F_OK) == 0) error = 0;
+    if (slash) *slash = '/';
   }
-  (void)mkdir(path, 0700);
+  return error;
+}
+
+/* `make_error`: why the default's directory could not be made; 0 where it is not ours to make. */
+static int no_directory(const char *directory, int make_error, ul_history_note *note) {
+  if (make_error) {
+    return say(note,
+               "the directory %s of the history cannot be made: %s; name a file with --record, or "
+               "set ULLAGE_HISTORY=off to keep none",
+               directory, strerror(make_error));
+  }
+  return say(note, "there is no directory %s to keep the history in; make it, or name another file",
+             directory);
 }
 
 static int check_directory(const char *directory, bool is_default, ul_history_note *note) {
@@ -157,12 +172,15 @@ int ul_history_file_find(const ul_history_order *order, ul_history_file *ret_fil
   if (!name[0]) return say(note, "'%s' names no file to keep the history of runs in", typed);
   snprintf(directory, sizeof directory, "%.*s",
            slash ? (int)UL_MAX(slash - typed, (ptrdiff_t)1) : 1, slash ? typed : ".");
-  if (file.is_default && order->writes) make_directories(directory);
+  int make_error = file.is_default && order->writes ? make_directories(directory) : 0;
   if (file.is_default && lstat(directory, &facts) == 0 && S_ISLNK(facts.st_mode)) {
     return say(note, "%s is a symbolic link, which is not followed; name a history with --record",
                directory);
   }
   char *real = realpath(directory, NULL);
+  if (!real && order->writes && (make_error || errno == ENOENT)) {
+    return no_directory(directory, make_error, note);
+  }
   if (!real) return cannot_open(typed, order->writes, note);
   int length = snprintf(file.path, sizeof file.path, "%s/%s", strcmp(real, "/") ? real : "", name);
   int error = length < PATH_MAX - 64 ? check_directory(real, file.is_default, note)

@@ -202,11 +202,12 @@ static int write_progress(ul_history *history) {
 }
 
 static int write_end(ul_history *history, const ul_history_run *run) {
-  static const char sql[] = "UPDATE runs SET finished=1, exit_reason=?, enclosure=?"
+  static const char sql[] =
+      "UPDATE runs SET finished=1, exit_reason=?, enclosure=?, runtime=coalesce(?,runtime)"
 #define UL_NUMBER(name, help) ", " #name "=?"
 #include "fit/history.def"
 #undef UL_NUMBER
-                            " WHERE id=?";
+      " WHERE id=?";
   const uint64_t values[] = {
 #define UL_NUMBER(name, help) run->name,
 #include "fit/history.def"
@@ -217,6 +218,7 @@ static int write_end(ul_history *history, const ul_history_run *run) {
   if (code != SQLITE_OK) return code;
   bind_text(statement, at++, run->exit_reason);
   bind_text(statement, at++, run->enclosure);
+  bind_text(statement, at++, run->runtime);
   for (size_t i = 0; i < UL_ARRAY_LEN(values); i++) bind_number(statement, at++, values[i]);
   sqlite3_bind_int64(statement, at, history->run);
   code = step(statement);

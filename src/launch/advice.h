@@ -10,6 +10,7 @@
 #ifndef UL_LAUNCH_ADVICE_H
 #define UL_LAUNCH_ADVICE_H
 
+#include "launch/knobs.h"
 #include "launch/price.h"
 #include "launch/supervise.h"
 #include "launch/timeline.h"
@@ -17,7 +18,7 @@
 #define UL_ADVICE_MAX 12
 
 typedef struct ul_advice {
-  char text[400];
+  char text[720];
   char flags[64]; /* of `ullage run`: "--budget 1792Mi"; "": none */
 } ul_advice;
 
@@ -32,12 +33,34 @@ typedef struct ul_peak_parts {
   uint64_t own_bytes;      /* what the heap keeps about all this */
 } ul_peak_parts;
 
-/* `timeline`, `parts`: NULL where there is none. Returns how many there are. */
+/* `timeline`, `parts`: NULL where there is none. `knobs`: what its runtime was told; NULL: nothing.
+ * No budget that is advised is below the least that its runtime needs. Of a run that did not end with 0
+ * something is always said, and never that it could do with less. Returns how many there are. */
+size_t ul_advise_told(const ul_run_result *result, const ul_timeline *timeline,
+                      const ul_peak_parts *parts, const ul_knobs *knobs,
+                      ul_advice ret_advice[UL_ADVICE_MAX]);
+
+/* The same, where it is not known what its runtime was told. */
 size_t ul_advise(const ul_run_result *result, const ul_timeline *timeline,
                  const ul_peak_parts *parts, ul_advice ret_advice[UL_ADVICE_MAX]);
 
+#define UL_ADVICE_LIMITS_MAX 160
+
+/* "heap 354, metaspace 48 (measured), direct buffers 154": the limits of a runtime that are ours, in
+ * MiB, of those at which it ends; measured is what earlier runs of the history showed. False: none. */
+bool ul_advice_limits(const ul_knobs *knobs, enum ul_runtime runtime,
+                      char ret_text[UL_ADVICE_LIMITS_MAX]);
+
+/* A JVM that ended as after an OutOfMemoryError: exit code 3 by ExitOnOutOfMemoryError, 1 where the
+ * error was thrown by Java code and nobody caught it. */
+bool ul_advice_may_be_jvm_end(const ul_run_result *result);
+
 /* What garbage collection costs at this run's limit of the heap, and the budget that makes it a tenth.
  * False: the limit is not known (0), or there is nothing to say. */
+bool ul_advise_price_told(const ul_run_result *result, const ul_price *price, uint64_t limit_bytes,
+                          const ul_knobs *knobs, ul_advice *ret_advice);
+
+/* The same, where it is not known what its runtime was told. */
 bool ul_advise_price(const ul_run_result *result, const ul_price *price, uint64_t limit_bytes,
                      ul_advice *ret_advice);
 

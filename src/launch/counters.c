@@ -12,13 +12,17 @@ int ul_counters_find(int pid, uint64_t *ret_address) {
   return ul_process_find_page(pid, UL_LIVE_NAME, ret_address);
 }
 
+/* The number it knows is the one inside its container. */
+static bool is_of(const ul_live_page *page, int pid) {
+  return page->pid == (uint64_t)pid || page->pid == (uint64_t)ul_process_inner_pid(pid);
+}
+
 /* One state of the page, not torn. */
 static int read_page(int pid, uint64_t address, ul_live_page *ret_page) {
   for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
     uint64_t after = 0;
     if (ul_process_peek(pid, address, ret_page, sizeof *ret_page) < 0 ||
-        ret_page->magic != UL_LIVE_MAGIC || ret_page->pid != (uint64_t)pid ||
-        ret_page->count == 0) {
+        ret_page->magic != UL_LIVE_MAGIC || ret_page->count == 0 || !is_of(ret_page, pid)) {
       return -UL_E_NOTFOUND;
     }
     if (ret_page->version != UL_LIVE_VERSION) return -UL_E_RANGE;

@@ -6,8 +6,11 @@
  */
 #include "launch/enclose.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/size_text.h"
 #include "launch/counters.h"
@@ -28,6 +31,10 @@
 #define FREED_MOST 10
 #define FREED_NS   ((uint64_t)1000 * 1000 * 1000)
 
+/* What it takes to start the program, and to read about it afterwards: where a limit (ulimit -n)
+ * leaves hardly any, running it matters more than its enclosure. */
+#define DESCRIPTORS_KEPT 4
+
 /* How long one program may take to hear of its new budget, and how many are told at a time: while we
  * wait, nobody answers the next word from the wall. */
 #define TELL_NS   ((uint64_t)5 * 1000 * 1000)
@@ -42,24 +49,67 @@ static uint64_t below_outer_wall(uint64_t limit_bytes) {
   return outer - OURS_BYTES;
 }
 
-void ul_enclose_start(ul_enclose *ret_enclose, bool wanted, uint64_t limit_bytes,
-                      uint64_t max_bytes, ul_enclosure_announce *announce, void *arg) {
-  ul_enclose *enclose = ret_enclose;
-  memset(enclose, 0, sizeof *enclose);
-  ul_enclosure_init(&enclose->group);
-  enclose->limit_bytes = limit_bytes;
-  enclose->max_bytes = max_bytes;
-  if (!wanted || limit_bytes == 0) return;
-  limit_bytes = enclose->limit_bytes = below_outer_wall(limit_bytes);
-  if (ul_enclosure_open(limit_bytes, announce, arg, &enclose->group, enclose->why_not) < 0) {
+static void free_descriptors(const int kept[DESCRIPTORS_KEPT]) {
+  for (int i = 0; i < DESCRIPTORS_KEPT; i++) {
+    if (kept[i] >= 0) close(kept[i]);
+  }
+}
+
+static bool keep_descriptors(int ret_kept[DESCRIPTORS_KEPT]) {
+  bool all = true;
+  for (int i = 0; i < DESCRIPTORS_KEPT; i++) {
+    ret_kept[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    all = all && (ret_kept[i] >= 0 || errno != EMFILE);
+  }
+  if (!all) free_descriptors(ret_kept);
+  return all;
+}
+
+static void open_group(ul_enclose *enclose, ul_enclosure_announce *announce, void *arg) {
+  enclose->limit_bytes = below_outer_wall(enclose->asked_bytes);
+  if (ul_enclosure_open(enclose->limit_bytes, announce, arg, &enclose->group, enclose->why_not) <
+      0) {
     ul_enclosure_init(&enclose->group);
+    return;
+  }
+  /* Before anything is said: in the child it could fail. */
+  enclose->join_fd = ul_enclosure_join_open(&enclose->group);
+  if (enclose->join_fd < 0) {
+    snprintf(enclose->why_not, sizeof enclose->why_not,
+             "the program could not be put into a cgroup: %s", strerror(errno));
+    (void)ul_enclosure_close(&enclose->group);
     return;
   }
   enclose->kind = enclose->group.kind;
   snprintf(enclose->path, sizeof enclose->path, "%s", enclose->group.group);
 }
 
+void ul_enclose_start(ul_enclose *ret_enclose, bool wanted, uint64_t limit_bytes,
+                      uint64_t max_bytes, ul_enclosure_announce *announce, void *arg) {
+  ul_enclose *enclose = ret_enclose;
+  int         kept[DESCRIPTORS_KEPT];
+  memset(enclose, 0, sizeof *enclose);
+  ul_enclosure_init(&enclose->group);
+  enclose->join_fd = -1;
+  enclose->limit_bytes = enclose->asked_bytes = limit_bytes;
+  enclose->max_bytes = max_bytes;
+  if (!wanted || limit_bytes == 0) return;
+  if (!keep_descriptors(kept)) {
+    snprintf(enclose->why_not, sizeof enclose->why_not,
+             "hardly any file descriptors are left; ulimit -n sets how many there may be");
+    return;
+  }
+  open_group(enclose, announce, arg);
+  free_descriptors(kept);
+}
+
+static void close_join(ul_enclose *enclose) {
+  if (enclose->join_fd >= 0) close(enclose->join_fd);
+  enclose->join_fd = -1;
+}
+
 bool ul_enclose_check(ul_enclose *enclose, int pid) {
+  close_join(enclose);
   if (enclose->kind == UL_ENCLOSURE_NONE || ul_enclosure_holds(&enclose->group, pid)) return true;
   (void)ul_enclosure_close(&enclose->group);
   enclose->kind = UL_ENCLOSURE_NONE;
@@ -69,16 +119,21 @@ bool ul_enclose_check(ul_enclose *enclose, int pid) {
   return false;
 }
 
-void ul_enclose_sentence(const ul_enclose *enclose, char ret_text[320]) {
-  char mib[UL_SIZE_TEXT_MAX];
+void ul_enclose_sentence(const ul_enclose *enclose, char ret_text[UL_ENCLOSE_TEXT_MAX]) {
+  char mib[UL_SIZE_TEXT_MAX], below[UL_SIZE_TEXT_MAX], outer[160] = "";
+  if (enclose->limit_bytes < enclose->asked_bytes) {
+    snprintf(outer, sizeof outer,
+             "; it is %s below the limit around us, which counts ullage as well",
+             ul_size_mib(below, OURS_BYTES));
+  }
   if (enclose->kind != UL_ENCLOSURE_NONE) {
-    snprintf(ret_text, 320, "enclosed in a cgroup (version %d) of %s%s",
+    snprintf(ret_text, UL_ENCLOSE_TEXT_MAX, "enclosed in a cgroup (version %d) of %s%s%s",
              enclose->kind == UL_ENCLOSURE_CGROUP1 ? 1 : 2, ul_size_mib(mib, enclose->limit_bytes),
-             enclose->group.pauses ? ", paused at the wall" : "");
+             enclose->group.pauses ? ", paused at the wall" : "", outer);
   } else if (enclose->why_not[0]) {
-    snprintf(ret_text, 320, "not enclosed: %s; watched only", enclose->why_not);
+    snprintf(ret_text, UL_ENCLOSE_TEXT_MAX, "not enclosed: %s; watched only", enclose->why_not);
   } else {
-    snprintf(ret_text, 320, "not enclosed; watched only");
+    snprintf(ret_text, UL_ENCLOSE_TEXT_MAX, "not enclosed; watched only");
   }
 }
 
@@ -216,6 +271,7 @@ void ul_enclose_sample(ul_enclose *enclose, const ul_watch *watch, ul_mark_sink 
 }
 
 void ul_enclose_end(ul_enclose *enclose) {
+  close_join(enclose);
   if (enclose->kind == UL_ENCLOSURE_NONE) return;
   enclose->peak_bytes = ul_enclosure_peak(&enclose->group);
   enclose->left_behind = !ul_enclosure_close(&enclose->group);

@@ -26,8 +26,10 @@ typedef struct ul_enclose {
   ul_enclosure           group;
   enum ul_enclosure_kind kind; /* stays when the group is gone */
   char                   path[512];
-  char                   why_not[200]; /* "" when enclosed, or not asked for */
+  char                   why_not[UL_ENCLOSURE_WHY_MAX]; /* "" when enclosed, or not asked for */
+  int                    join_fd; /* for the program to join; -1: none, or joined already */
   uint64_t               limit_bytes, max_bytes;
+  uint64_t               asked_bytes;     /* more than limit_bytes where a wall around us is near */
   uint64_t               raised_to_bytes; /* 0: never */
   uint64_t               raises, pauses, paused_ns;
   uint64_t               peak_bytes; /* most that the system counted; 0: unknown */
@@ -56,7 +58,8 @@ void ul_enclose_start(ul_enclose *ret_enclose, bool wanted, uint64_t limit_bytes
 bool ul_enclose_check(ul_enclose *enclose, int pid);
 
 /* "enclosed in a cgroup (version 1) of 1430.5 MiB" or "not enclosed: …; watched only". */
-void ul_enclose_sentence(const ul_enclose *enclose, char ret_text[320]);
+#define UL_ENCLOSE_TEXT_MAX 512
+void ul_enclose_sentence(const ul_enclose *enclose, char ret_text[UL_ENCLOSE_TEXT_MAX]);
 
 /* A descriptor of the group has news. Returns false when the tree was ended at its wall. */
 bool ul_enclose_news(ul_enclose *enclose, int fd, const ul_watch *watch, ul_mark_sink *sink,

@@ -13,7 +13,8 @@
 #include "base/bits.h"
 
 #define BIN_NS    (UL_FIGURES_STARTUP_NS / UL_FIGURES_BINS)
-#define RECENT_NS (UL_FIGURES_STARTUP_NS / (UL_FIGURES_RECENT - 1))
+#define GROWTH_NS ((uint64_t)1000000000u)
+#define RECENT_NS (GROWTH_NS / (UL_FIGURES_RECENT - 2))
 
 void ul_figures_init(ul_figures *ret_figures, uint64_t budget_bytes) {
   memset(ret_figures, 0, sizeof *ret_figures);
@@ -135,12 +136,15 @@ bool ul_figures_floor(const ul_figures *figures, uint64_t wall_ns, uint64_t *ret
   return true;
 }
 
+/* From the latest look that is a second old, so that growth which has ended is not told of for long. */
 int64_t ul_figures_growth(const ul_figures *figures) {
   unsigned n = figures->recent_count;
-  if (n < 2) return 0;
-  unsigned oldest = n <= UL_FIGURES_RECENT ? 0 : n % UL_FIGURES_RECENT;
-  uint64_t time_ns = figures->last_at_ns - figures->recent_at_ns[oldest];
-  if (time_ns < 1000000000u) return 0;
-  int64_t change = (int64_t)(figures->now_bytes - figures->recent_bytes[oldest]);
-  return (int64_t)((double)change * 1e9 / (double)time_ns);
+  for (unsigned i = 1; i <= UL_MIN(n, (unsigned)UL_FIGURES_RECENT); i++) {
+    unsigned at = (n - i) % UL_FIGURES_RECENT;
+    uint64_t time_ns = figures->last_at_ns - figures->recent_at_ns[at];
+    if (time_ns < GROWTH_NS) continue;
+    int64_t change = (int64_t)(figures->now_bytes - figures->recent_bytes[at]);
+    return (int64_t)((double)change * 1e9 / (double)time_ns);
+  }
+  return 0;
 }

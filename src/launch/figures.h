@@ -8,7 +8,7 @@
  *     floor      the lowest after start-up that lasted for two looks
  *     p99        99 % of the time at or below; within 0.4 % (buckets of 1/256 of a power of two),
  *                never above the peak
- *     growth     slope over the last 5 s or so
+ *     growth     slope over the last second or a little more
  *
  * Invariants  at_ns never decreases.
  */
@@ -21,7 +21,7 @@
 #define UL_FIGURES_BINS        100 /* of 50 ms: the first 5 s, of which a tenth of the run is start-up */
 #define UL_FIGURES_BUCKET_BITS 8
 #define UL_FIGURES_BUCKETS     ((64 - UL_FIGURES_BUCKET_BITS + 1) << UL_FIGURES_BUCKET_BITS)
-#define UL_FIGURES_RECENT      16 /* one every third of a second: 5 s */
+#define UL_FIGURES_RECENT      6 /* one every quarter of a second: at least one of a second ago */
 
 typedef struct ul_figures {
   uint64_t budget_bytes; /* 0: none */
@@ -50,7 +50,8 @@ uint64_t ul_figures_p99(const ul_figures *figures);
 bool ul_figures_startup_peak(const ul_figures *figures, uint64_t wall_ns, uint64_t *ret_bytes);
 bool ul_figures_floor(const ul_figures *figures, uint64_t wall_ns, uint64_t *ret_bytes);
 
-/* Bytes a second over the last seconds; negative when it shrinks; 0 before there is a second. */
+/* Bytes a second over the last second, or since the last look before it; negative when it shrinks; 0
+ * before there is a second. */
 int64_t ul_figures_growth(const ul_figures *figures);
 
 #endif

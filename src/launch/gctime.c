@@ -4,8 +4,7 @@
  * Reading may fall into the middle of a change. Go's sums then do not come out, and the ones before
  * stay; of a JVM's counters each is whole, and that two belong to different moments does not matter.
  *
- * A JVM with collector threads tells their processor time by them; Serial has none, and its pauses
- * are one thread's work. Threads that a JVM adds while it runs are found every sixteenth read.
+ * A JVM's collection is the processor time of the threads that do it. Threads that a JVM adds while it runs are found every sixteenth read.
  */
 #include "launch/gctime.h"
 
@@ -123,8 +122,20 @@ static void read_go_rest(ul_gctime *gctime) {
   gctime->figures.off_heap_bytes = parts.file_bytes + parts.shared_bytes;
 }
 
+/* What the last cycle found. At the first look after a start there may have been none. */
+static void read_go_cycle(ul_gctime *gctime, uint64_t address) {
+  uint8_t  bytes[UL_GOWORK_CYCLE_BYTES];
+  uint64_t cycles, live_bytes;
+  if (ul_process_peek(gctime->pid, address - sizeof bytes, bytes, sizeof bytes) < 0 ||
+      !ul_gowork_cycle(bytes, &cycles, &live_bytes)) {
+    return;
+  }
+  gctime->figures.collections = cycles;
+  gctime->figures.live_bytes = live_bytes;
+}
+
 static bool read_go(ul_gctime *gctime) {
-  uint64_t best_gc_ns = 0, best_busy_ns = 0;
+  uint64_t best_gc_ns = 0, best_busy_ns = 0, best_address = 0;
   if (gctime->go.count == 0) {
     if (!may_look(gctime)) return false;
     search_go(gctime);
@@ -135,8 +146,10 @@ static bool read_go(ul_gctime *gctime) {
     if (!ul_gowork_times(sums, &gc_ns, &busy_ns) || busy_ns <= best_busy_ns) continue;
     best_gc_ns = gc_ns;
     best_busy_ns = busy_ns;
+    best_address = gctime->go.address[i];
   }
   if (best_busy_ns == 0) return false;
+  read_go_cycle(gctime, best_address);
   if (gctime->looks++ % RARE_READS == 0) read_go_rest(gctime);
   judge_disturbance(gctime, best_busy_ns);
   take_times(gctime, best_gc_ns, best_busy_ns);
@@ -145,22 +158,23 @@ static bool read_go(ul_gctime *gctime) {
 
 /* ---- JVM -------------------------------------------------------------------------------------- */
 
-/* Names of the threads of HotSpot's collectors begin so. */
-static bool is_collector(const char *name) {
+/* Names of the threads of HotSpot's collectors begin so. With Serial the virtual machine's own thread
+ * collects; its pauses by the clock would count the waiting of a busy machine. */
+static bool is_collector(const char *name, bool one_collects) {
   static const char *const beginnings[] = {"GC Thread#", "G1 ",     "ZWorker",   "ZDriver",
                                            "XWorker",    "XDriver", "Shenandoah"};
   for (size_t i = 0; i < UL_ARRAY_LEN(beginnings); i++) {
     if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0) return true;
   }
-  return false;
+  return one_collects && strcmp(name, "VM Thread") == 0;
 }
 
-static void find_collectors(ul_gctime *gctime) {
+static void find_collectors(ul_gctime *gctime, bool one_collects) {
   enum { MOST = 512 };
   ul_insight_thread *threads = malloc(MOST * sizeof *threads);
   size_t             count = threads ? ul_insight_threads(gctime->pid, threads, MOST) : 0;
   for (size_t i = 0; i < count; i++) {
-    bool is_known = !is_collector(threads[i].name);
+    bool is_known = !is_collector(threads[i].name, one_collects);
     for (size_t k = 0; !is_known && k < gctime->thread_count; k++) {
       is_known = gctime->threads[k].id == threads[i].id;
     }
@@ -206,7 +220,7 @@ static void read_jvm_times(ul_gctime *gctime, const ul_jvm *jvm) {
   ul_process_usage usage;
   ul_insight_map   map;
   if (gctime->looks++ % RARE_READS == 0) {
-    find_collectors(gctime);
+    find_collectors(gctime, jvm->one_thread_collects);
     if (ul_insight_map_read(gctime->pid, &map) == 0 && map.code_bytes > 0) {
       gctime->figures.code_cache_bytes = map.code_bytes;
     }

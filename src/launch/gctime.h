@@ -30,14 +30,15 @@ typedef struct ul_gc_figures {
   /* Sums since the start; `busy` is all the program's work, collection included, on the same clock:
    * of Go the time its threads ran Go code, of a JVM its processor time. */
   uint64_t gc_cpu_ns, busy_ns;
-  uint64_t collections, full_collections; /* JVM */
+  uint64_t collections, full_collections; /* Go: cycles, and none; JVM: young ones, and full ones */
   double   share;                         /* gc / busy of the latter part; negative: unknown */
   /* Go counts by the clock, so on a machine with too few processors for all that runs it counts
    * waiting, too; then the share is no measure. */
   bool is_disturbed;
   /* Bytes; UL_GC_UNKNOWN where it cannot be seen. */
   uint64_t heap_limit_bytes; /* Go: GOMEMLIMIT; JVM: the most its heap may grow to */
-  uint64_t live_bytes;       /* JVM: of the heap after the last full collection */
+  uint64_t live_bytes;       /* Go: marked by the last cycle; JVM: of the heap after the last full
+                                collection */
   uint64_t off_heap_bytes;   /* Go without cgo: resident pages that GOMEMLIMIT does not count */
   uint64_t metaspace_bytes, code_cache_bytes; /* JVM: committed */
   uint64_t direct_bytes;     /* JVM: resident beside heap, classes and code; the most seen. Direct

@@ -9,6 +9,9 @@ enum { PAUSE = 3, IDLE_MARK = 2, GC = 4, SCAVENGE = 7, IDLE = 8, USER = 9, ALL =
 /* A sum above a year of 4096 processors is none. */
 #define SUM_MOST ((uint64_t)1 << 57)
 
+#define PROCESSORS_MOST 65536
+#define HEAP_MOST       ((uint64_t)1 << 48)
+
 static bool comes_out(const uint64_t sums[UL_GOWORK_SUMS]) {
   for (unsigned i = 0; i < UL_GOWORK_SUMS; i++) {
     if (sums[i] > SUM_MOST) return false;
@@ -36,6 +39,31 @@ bool ul_gowork_times(const uint64_t sums[UL_GOWORK_SUMS], uint64_t *ret_gc_ns,
   uint64_t gc = sums[GC] - sums[IDLE_MARK];
   *ret_gc_ns = gc;
   *ret_busy_ns = gc + sums[SCAVENGE] + sums[USER];
+  return true;
+}
+
+/* workType's last fields before cpuStats. */
+struct cycle {
+  uint32_t cycles;
+  int32_t  stop_processors, most_processors, padding;
+  int64_t  sweep_end_ns, mark_ns, mark_end_ns, end_ns, pause_ns;
+  uint64_t heap_bytes[3]; /* when the cycle began, when marking ended, and marked */
+};
+
+_Static_assert(sizeof(struct cycle) == UL_GOWORK_CYCLE_BYTES, "as Go lays it out");
+
+bool ul_gowork_cycle(const void *bytes, uint64_t *ret_cycles, uint64_t *ret_live_bytes) {
+  struct cycle cycle;
+  memcpy(&cycle, bytes, sizeof cycle);
+  const uint64_t *heap = cycle.heap_bytes;
+  bool times = cycle.sweep_end_ns > 0 && cycle.mark_ns >= cycle.sweep_end_ns && cycle.end_ns > 0 &&
+               cycle.pause_ns >= 0;
+  if (cycle.cycles == 0 || cycle.most_processors < 1 || cycle.most_processors > PROCESSORS_MOST ||
+      !times || heap[1] > HEAP_MOST || heap[2] == 0 || heap[2] > heap[1]) {
+    return false;
+  }
+  *ret_cycles = cycle.cycles;
+  *ret_live_bytes = heap[2];
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/size_text.h"
+#include "base/text.h"
 #include "launch/knobs_rows.h"
 
 /* The sizes of the article's two settings: development -Xms256m -Xmx1g, production 1 to 4 GB. */
@@ -166,7 +167,8 @@ uint64_t ul_preset_budget(enum ul_preset preset, uint64_t given_bytes, const ul_
 /* ---- Which runtimes --------------------------------------------------------------------------- */
 
 bool ul_knobs_for_all(const ul_knob_input *input) {
-  return input->program->is_launcher || input->program->runtime == UL_RUNTIME_UNKNOWN;
+  return input->for_children || input->program->is_launcher ||
+         input->program->runtime == UL_RUNTIME_UNKNOWN;
 }
 
 typedef void make_function(const ul_knob_input *input, ul_knobs *knobs);
@@ -178,19 +180,63 @@ static make_function *const makers[] = {
     [UL_RUNTIME_UNKNOWN] = NULL,
 };
 
-/* A launcher need not end in the runtime that needs most: what does not fit is left out. */
-static void make_all(const ul_knob_input *input, ul_knobs *knobs) {
+/* Settings of all runtimes but `except`. What is started need not be the one that needs most, so one
+ * that does not fit is left out; its name goes into `ret_left_out`, with what it would need. */
+static void make_others(const ul_knob_input *input, enum ul_runtime except, ul_knobs *knobs,
+                        ul_text *ret_left_out) {
+  uint64_t least_bytes = knobs->least_bytes;
   for (size_t i = 0; i < UL_ARRAY_LEN(makers); i++) {
-    size_t count = knobs->count, warnings = knobs->warning_count;
-    if (!makers[i]) continue;
+    size_t count = knobs->count;
+    if (!makers[i] || i == (size_t)except) continue;
     knobs->least_bytes = 0;
     makers[i](input, knobs);
-    if (knobs->least_bytes <= input->budget_bytes) continue;
+    if (knobs->least_bytes <= input->budget_bytes) {
+      knobs->told_least_bytes = UL_MAX(knobs->told_least_bytes, knobs->least_bytes);
+      continue;
+    }
     knobs->count = count;
-    knobs->warning_count = warnings;
+    if (ret_left_out->length) ul_text_add(ret_left_out, ", ");
+    ul_text_add(ret_left_out, ul_runtime_title((enum ul_runtime)i));
+    ul_text_add(ret_left_out, " (");
+    ul_text_add_u64(ret_left_out, ul_knobs_mib_up(knobs->least_bytes));
+    ul_text_add(ret_left_out, " MiB)");
   }
-  knobs->least_bytes = 0;
+  knobs->least_bytes = least_bytes;
+}
+
+/* A launcher: any runtime may be what the run is about. */
+static void make_all(const ul_knob_input *input, ul_knobs *knobs) {
+  char    names[160];
+  ul_text left_out = ul_text_init(names, sizeof names);
+  make_others(input, UL_RUNTIME_UNKNOWN, knobs, &left_out);
   knobs->least_why[0] = 0;
+  if (left_out.length) {
+    ul_knobs_warn(knobs,
+                  "the budget is less than some runtimes need, so one of them that is started here "
+                  "is told nothing: %s.",
+                  names);
+  }
+}
+
+/* Any program may start another, of any runtime: a lock, a recorder, a service's own wrapper. It
+ * finds its settings in the environment, as behind a launcher, and nothing is said of it. */
+static void make_own(const ul_knob_input *input, ul_knobs *knobs) {
+  char            names[160], why[sizeof knobs->least_why];
+  ul_text         left_out = ul_text_init(names, sizeof names);
+  ul_knob_input   children = *input;
+  enum ul_runtime runtime = input->program->runtime;
+  makers[runtime](input, knobs);
+  size_t warnings = knobs->warning_count, own = knobs->count;
+  memcpy(why, knobs->least_why, sizeof why);
+  children.for_children = true;
+  /* Python's own rows have libullage's budget among them. */
+  if (runtime == UL_RUNTIME_PYTHON) children.preloads = false;
+  make_others(&children, runtime, knobs, &left_out);
+  knobs->children_count = knobs->count - own;
+  knobs->warning_count = warnings;
+  memcpy(knobs->least_why, why, sizeof why);
+  knobs->told_least_bytes = 0; /* its own least decides */
+  if (runtime != UL_RUNTIME_NATIVE) ul_knobs_warn_on_budget(input, knobs);
 }
 
 /* An option beside others in a variable that was there: the variable is extended. */
@@ -209,13 +255,13 @@ int ul_knobs_make(const ul_knob_input *input, ul_knobs *ret_knobs, ul_fault *fau
   char      budget[UL_SIZE_TEXT_MAX];
   knobs->preset = input->preset;
   knobs->budget_bytes = input->budget_bytes;
-  knobs->count = knobs->warning_count = 0;
-  knobs->least_bytes = 0;
+  knobs->count = knobs->children_count = knobs->warning_count = 0;
+  knobs->least_bytes = knobs->told_least_bytes = 0;
   knobs->least_why[0] = 0;
   if (ul_knobs_for_all(input)) {
     make_all(input, knobs);
   } else {
-    makers[input->program->runtime](input, knobs);
+    make_own(input, knobs);
   }
   if (knobs->count > UL_KNOBS_MAX) knobs->count = UL_KNOBS_MAX; /* test_knobs.c: it is never so */
   mark_extended(input, knobs);

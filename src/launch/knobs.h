@@ -66,6 +66,7 @@ typedef struct ul_knob_input {
   char *const      *arguments;        /* the program and its arguments, ended by NULL */
   char *const      *environment;      /* as the user has it */
   bool              preloads;         /* libullage will be preloaded */
+  bool              for_children;     /* set by ul_knobs_make, for all runtimes but the program's */
   const char       *python_directory; /* holds our sitecustomize.py; NULL: not found */
 } ul_knob_input;
 
@@ -100,13 +101,19 @@ typedef struct ul_knob {
 typedef struct ul_knobs {
   enum ul_preset preset;
   uint64_t       budget_bytes;
-  ul_knob        rows[UL_KNOBS_MAX];
-  size_t         count;
-  char           warnings[UL_KNOB_WARNINGS_MAX][384]; /* sentences for the user */
-  size_t         warning_count;
-  uint64_t       least_bytes; /* the runtime cannot do with less */
-  char           least_why[320];
+  ul_knob  rows[UL_KNOBS_MAX]; /* those of the program; then, for what it may start, others' */
+  size_t   count, children_count;
+  char     warnings[UL_KNOB_WARNINGS_MAX][384]; /* sentences for the user */
+  size_t   warning_count;
+  uint64_t least_bytes; /* the runtime cannot do with less */
+  char     least_why[320];
+  uint64_t told_least_bytes; /* the most that one of a launcher's needs, of those that were told */
 } ul_knobs;
+
+/* How many rows are of the program itself. */
+UL_INLINE size_t ul_knobs_own_count(const ul_knobs *knobs) {
+  return knobs->count - knobs->children_count;
+}
 
 /* The budget that a preset means, capped by what the user gave (0: nothing) and by the machine:
  * dev 1 GiB; prod a quarter of the memory, 1 to 4 GiB; container its limit. 0: nothing to go by. */

@@ -60,6 +60,7 @@ static void add_settings(cJSON *root, const ul_knobs *knobs) {
     cJSON_AddItemToObject(row, "setting", text_of(setting));
     cJSON_AddStringToObject(row, "origin", ul_knob_origin_key(knob->origin));
     cJSON_AddItemToObject(row, "why", text_of(knob->why));
+    cJSON_AddBoolToObject(row, "for_children", i >= ul_knobs_own_count(knobs));
     cJSON_AddItemToArray(settings, row);
   }
   for (size_t i = 0; knobs && i < knobs->warning_count; i++) {

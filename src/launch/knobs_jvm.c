@@ -11,15 +11,16 @@
  *     collector    Serial 1 % of the heap, G1 and others 10 %
  *     heap         never above 0.8 B
  *
- * Each part is also set as a limit, so that the sum holds whatever the program does: it then ends
- * with an OutOfMemoryError that names the part, a dump and exit code 3, and is not killed. A part
- * that the user has set enters the sum as it is.
+ * Each part is also set as a limit, never tighter than for a program of which nothing is known: what
+ * was measured enters the sum, and may have been a short run. Whoever reaches a limit ends with an
+ * OutOfMemoryError, and as often as he is started again, since nobody learns what he would have
+ * needed; at the wall it is measured, and the next run has room for it. A part that the user has set
+ * enters the sum as it is.
  *
- * Direct buffers alone may grow beyond their part, to 0.3 B. Whoever is refused one gets neither the
- * dump nor the exit code (the error is thrown by Java code), and nobody outside learns how much it
- * would have been; what was granted can be measured, and enters the next run's sum. Until then the
- * heap makes room: it starts at a quarter and keeps 10 to 25 % of itself free, not 40 to 70. 150 MB
- * live and 150 direct in 512 MiB: 488 MiB at its peak; 529 with a heap that is fixed, and killed.
+ * Direct buffers are not known before they are measured, and may be as large as the heap. Until then
+ * the heap makes room: it starts at a quarter and keeps 10 to 25 % of itself free, not 40 to 70.
+ * 150 MB live and 150 direct in 512 MiB: 488 MiB at the peak; 529, and killed, with a heap that is
+ * fixed. Who is refused one gets neither dump nor exit code (Java code throws that error).
  *
  * Serial below 1 GiB of heap or on one core. G1 above, with a pause target and regions of heap/200
  * (16 MiB in 4 GiB): half a region is the largest object that does not get regions of its own.
@@ -83,68 +84,66 @@ struct parts {
   bool     yields; /* the heap, to direct buffers of which nothing is known yet */
 };
 
-/* One part: the user's where there is one, else ours; in MiB, rounded up. */
+/* One part: the user's where there is one, else ours in the sum, and a limit of at least `limit`; in
+ * MiB, rounded up. */
 static uint64_t add_part(const ul_jvm_own *own, ul_knobs *knobs, const char *option, uint64_t ours,
-                         const char *why) {
+                         uint64_t limit, const char *what, const char *how) {
   uint64_t theirs = ul_jvm_size(own->value);
   ours = ul_knobs_mib_up(ours) * UL_MIB;
+  limit = ul_knobs_mib_up(UL_MAX(ours, limit)) * UL_MIB;
   if (own->found && theirs > 0) {
-    ul_knob_why(keep(knobs, own), "yours; it would be %llum", (unsigned long long)(ours / UL_MIB));
+    ul_knob_why(keep(knobs, own), "yours; it would be %llum", (unsigned long long)(limit / UL_MIB));
     return theirs;
   }
   ul_knob *knob = add(knobs, option);
-  ul_knob_value(knob, "%llum", (unsigned long long)(ours / UL_MIB));
-  ul_knob_why(knob, "%s", why);
+  ul_knob_value(knob, "%llum", (unsigned long long)(limit / UL_MIB));
+  if (limit > ours) {
+    ul_knob_why(knob, "%s: a limit, of which %llu MiB are counted, %s", what,
+                (unsigned long long)(ours / UL_MIB), how);
+  } else {
+    ul_knob_why(knob, "%s: %s", what, how);
+  }
   return ours;
+}
+
+static uint64_t metaspace_of(uint64_t classes) {
+  return 14000000 + classes * 5800 / 100 * 35;
 }
 
 static uint64_t add_metaspace(const ul_knob_input *input, ul_knobs *knobs) {
   const ul_knob_facts *facts = &input->facts;
   ul_jvm_own           own = UL_JVM_FIND(input, "-XX:MaxMetaspaceSize=");
   uint64_t             classes = facts->classes ? facts->classes : CLASSES_UNKNOWN;
-  uint64_t             bytes = 14000000 + classes * 5800 / 100 * 35;
-  char                 why[128];
+  uint64_t             limit = metaspace_of(CLASSES_UNKNOWN);
+  char                 how[128];
   if (facts->metaspace_bytes) {
-    return add_part(&own, knobs, "-XX:MaxMetaspaceSize=", facts->metaspace_bytes / 10 * 13,
-                    "classes: measured x 1.3");
+    return add_part(&own, knobs, "-XX:MaxMetaspaceSize=", facts->metaspace_bytes / 10 * 13, limit,
+                    "classes", "measured x 1.3");
   }
-  snprintf(why, sizeof why, "classes: 14 MB + 5.8 kB x %llu%s x 0.35, until it is measured",
+  snprintf(how, sizeof how, "14 MB + 5.8 kB x %llu%s x 0.35, until it is measured",
            (unsigned long long)classes, facts->classes ? "" : " (assumed)");
-  return add_part(&own, knobs, "-XX:MaxMetaspaceSize=", bytes, why);
+  return add_part(&own, knobs, "-XX:MaxMetaspaceSize=", metaspace_of(classes), limit, "classes",
+                  how);
 }
 
 static uint64_t add_code(const ul_knob_input *input, ul_knobs *knobs) {
-  uint64_t   measured = input->facts.code_cache_bytes;
+  uint64_t   measured = input->facts.code_cache_bytes, budget = input->budget_bytes;
   ul_jvm_own own = UL_JVM_FIND(input, "-XX:ReservedCodeCacheSize=");
-  if (measured) {
-    return add_part(&own, knobs, "-XX:ReservedCodeCacheSize=",
-                    UL_MIN(UL_MAX(measured / 2 * 3, CODE_LEAST), CODE_MOST),
-                    "compiled code: measured x 1.5");
-  }
-  uint64_t bytes = input->budget_bytes < SMALL_BYTES
-                       ? CODE_SMALL
-                       : UL_MIN(UL_MAX(input->budget_bytes / 16, CODE_SMALL), CODE_MOST);
-  return add_part(&own, knobs, "-XX:ReservedCodeCacheSize=", bytes,
-                  "compiled code, until it is measured");
+  uint64_t   unknown = UL_MIN(UL_MAX(budget / 16, CODE_SMALL), CODE_MOST);
+  uint64_t   ours = UL_MIN(UL_MAX(measured / 2 * 3, CODE_LEAST), CODE_MOST);
+  if (budget < SMALL_BYTES) unknown = CODE_SMALL;
+  return add_part(&own, knobs, "-XX:ReservedCodeCacheSize=", measured ? ours : unknown, unknown,
+                  "compiled code", measured ? "measured x 1.5" : "until it is measured");
 }
 
-/* What enters the sum. The limit is looser: see above. */
 static uint64_t add_direct(const ul_knob_input *input, struct parts *parts, ul_knobs *knobs) {
   uint64_t   budget = input->budget_bytes, measured = input->facts.direct_bytes;
   ul_jvm_own own = UL_JVM_FIND(input, "-XX:MaxDirectMemorySize=");
   bool       fixed = input->preset == UL_PRESET_PROD && !measured;
   uint64_t   part = UL_MAX(fixed ? budget / 16 : measured / 10 * 13, DIRECT_LEAST);
-  part = ul_knobs_mib_up(part) * UL_MIB;
   parts->yields = !own.found && !measured && !fixed && !parts->hidden;
-  if (own.found && ul_jvm_size(own.value) > 0) {
-    return add_part(&own, knobs, "-XX:MaxDirectMemorySize=", part, "");
-  }
-  char why[128];
-  snprintf(why, sizeof why, "direct buffers: a limit; %llu MiB are counted, %s",
-           (unsigned long long)(part / UL_MIB),
-           measured ? "measured x 1.3, at least 10" : "until it is measured");
-  (void)add_part(&own, knobs, "-XX:MaxDirectMemorySize=", UL_MAX(part, budget / 10 * 3), why);
-  return part;
+  return add_part(&own, knobs, "-XX:MaxDirectMemorySize=", part, budget / 10 * 3, "direct buffers",
+                  measured ? "measured x 1.3, at least 10" : "until it is measured");
 }
 
 static uint64_t add_stacks(const ul_knob_input *input, ul_knobs *knobs) {

@@ -52,13 +52,25 @@ static void add_on_budget(const ul_knob_input *input, ul_knobs *knobs) {
                                                       : "past its limit it aborts, and says why");
 }
 
+void ul_knobs_warn_on_budget(const ul_knob_input *input, ul_knobs *knobs) {
+  if (input->preloads) return;
+  if (input->on_budget != UL_ON_BUDGET_FAIL && input->on_budget != UL_ON_BUDGET_ABORT) return;
+  ul_knobs_warn(knobs,
+                "--on-budget %s has no effect here: libullage, which would do that, cannot be "
+                "preloaded into this program. What ends it is its own runtime, or the wall of the "
+                "enclosure.",
+                ul_on_budget_key(input->on_budget));
+}
+
 void ul_knobs_native(const ul_knob_input *input, ul_knobs *knobs) {
   if (!input->preloads) {
     if (!ul_knobs_for_all(input)) {
       ul_knobs_warn(knobs,
                     "libullage cannot be preloaded into it, so its budget is kept by enclosure "
-                    "only: it is not told, and at the wall it is stopped.");
+                    "only: it is not told, an enclosure stops it at the wall, and without one it "
+                    "is only watched.");
     }
+    if (!input->for_children) ul_knobs_warn_on_budget(input, knobs);
     return;
   }
   add_budget(input, knobs);

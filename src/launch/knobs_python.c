@@ -18,41 +18,18 @@
 #include <string.h>
 
 #include "launch/knobs_rows.h"
+#include "launch/python_words.h"
 
 /* `python3 -c 0` is resident with 10 MiB, libullage included. */
 #define PYTHON_LEAST_BYTES ((uint64_t)16 * UL_MIB)
 
-/* Notes the letters of -I, -E, -S, alone or in a group such as -Es. Options end at -c, -m or the
- * script. */
-static void note_letters(char *const *arguments, bool *ret_no_variables, bool *ret_no_site) {
-  for (; *arguments && (*arguments)[0] == '-' && (*arguments)[1]; arguments++) {
-    if ((*arguments)[1] == '-') continue;
-    for (const char *at = *arguments + 1; *at; at++) {
-      if (*at == 'c' || *at == 'm') return;
-      if (*at == 'E' || *at == 'I') *ret_no_variables = true;
-      if (*at == 'S') *ret_no_site = true;
-      if (*at == 'W' || *at == 'X') { /* the rest of the word, or the next one, is its value */
-        if (!at[1] && arguments[1]) arguments++;
-        break;
-      }
-    }
-  }
-}
-
-static void warn_of_isolation(const ul_knob_input *input, ul_knobs *knobs) {
-  bool no_variables = false, no_site = false;
-  if (input->program->is_script && !input->program->is_python_wrapper) {
-    char *words[] = {(char *)input->program->interpreter_option, NULL};
-    note_letters(words, &no_variables, &no_site);
-  } else if (input->arguments[0]) {
-    note_letters(input->arguments + 1, &no_variables, &no_site);
-  }
-  if (no_variables) {
+static void warn_of_isolation(const ul_python_words *words, ul_knobs *knobs) {
+  if (words->no_variables) {
     ul_knobs_warn(knobs,
                   "Python is told by -E or -I to read no variables: its pools stay, and cycles are "
                   "collected by its own rules only. Leave the option out to have them collected in "
                   "time.");
-  } else if (no_site) {
+  } else if (words->no_site) {
     ul_knobs_warn(knobs,
                   "Python is told by -S to import no sitecustomize: cycles are collected by "
                   "its own rules only. Leave the option out to have them collected in time.");
@@ -74,12 +51,14 @@ static void add_malloc(const ul_knob_input *input, ul_knobs *knobs) {
 }
 
 void ul_knobs_python(const ul_knob_input *input, ul_knobs *knobs) {
-  const char *own_mark = ul_knobs_variable(input, "ULLAGE_PYTHON_COLLECT_AT");
+  const char     *own_mark = ul_knobs_variable(input, "ULLAGE_PYTHON_COLLECT_AT");
+  ul_python_words words = ul_python_words_read(input->program, input->arguments);
   ul_knobs_least(knobs, PYTHON_LEAST_BYTES,
                  "the interpreter alone takes some 10 MiB, and a program needs some more");
   if (!ul_knobs_for_all(input)) {
-    warn_of_isolation(input, knobs);
-    ul_knobs_native(input, knobs); /* ULLAGE_BUDGET */
+    warn_of_isolation(&words, knobs);
+    ul_knobs_native(input, knobs);  /* ULLAGE_BUDGET */
+    if (words.no_variables) return; /* what is not read is not said to be set */
   }
   add_malloc(input, knobs);
   if (!input->python_directory) {

@@ -23,6 +23,9 @@ void ul_knobs_python(const ul_knob_input *input, ul_knobs *knobs);
 void ul_knobs_dotnet(const ul_knob_input *input, ul_knobs *knobs);
 void ul_knobs_native(const ul_knob_input *input, ul_knobs *knobs);
 
+/* Where --on-budget asks for what only libullage could do, and it is not there. */
+void ul_knobs_warn_on_budget(const ul_knob_input *input, ul_knobs *knobs);
+
 /* Adds a row; returns it, so that value and why can be formatted into it. Never NULL: rows beyond
  * the last are written over, which ul_knobs_make takes for a broken invariant. */
 ul_knob *ul_knobs_add(ul_knobs *knobs, enum ul_runtime runtime, const char *variable,

@@ -28,7 +28,7 @@ void ul_knobs_line(const ul_knobs *knobs, bool names_only, char *ret_text, size_
   ul_text     text = ul_text_init(ret_text, capacity);
   const char *variable = "";
   char        one[640];
-  for (size_t i = 0; i < knobs->count; i++) {
+  for (size_t i = 0; i < ul_knobs_own_count(knobs); i++) {
     const ul_knob *knob = &knobs->rows[i];
     if (knob->origin == UL_KNOB_KEPT || (names_only && strcmp(knob->variable, variable) == 0)) {
       continue;
@@ -82,7 +82,7 @@ static void show_rows(FILE *out, const ul_plan_view *view, const char *prefix) {
   const char     *variable = NULL;
   enum ul_runtime runtime = UL_RUNTIME_UNKNOWN;
   char            setting[640];
-  for (size_t i = 0; i < knobs->count; i++) {
+  for (size_t i = 0; i < ul_knobs_own_count(knobs); i++) {
     const ul_knob *knob = &knobs->rows[i];
     if (knob->runtime != runtime) fprintf(out, "%s\n", prefix);
     if (knob->option[0] &&
@@ -99,6 +99,22 @@ static void show_rows(FILE *out, const ul_plan_view *view, const char *prefix) {
   }
 }
 
+/* What stands in the environment for programs that this one may start: only whose it is. */
+static void show_children(FILE *out, const ul_knobs *knobs, const char *prefix) {
+  enum ul_runtime runtime = UL_RUNTIME_UNKNOWN;
+  for (size_t i = ul_knobs_own_count(knobs); i < knobs->count; i++) {
+    if (knobs->rows[i].runtime == runtime) continue;
+    if (runtime == UL_RUNTIME_UNKNOWN) {
+      fprintf(out, "%s\n%salso told, should it start one: ", prefix, prefix);
+    } else {
+      fprintf(out, ", ");
+    }
+    runtime = knobs->rows[i].runtime;
+    fprintf(out, "%s", ul_runtime_title(runtime));
+  }
+  if (ul_knobs_own_count(knobs) < knobs->count) fprintf(out, " (--json has the settings)\n");
+}
+
 void ul_plan_show(FILE *out, const ul_plan_view *view, const char *prefix) {
   show_head(out, view, prefix);
   if (view->plan->preloaded) {
@@ -106,6 +122,7 @@ void ul_plan_show(FILE *out, const ul_plan_view *view, const char *prefix) {
   }
   if (!view->knobs) return;
   show_rows(out, view, prefix);
+  show_children(out, view->knobs, prefix);
   for (size_t i = 0; i < view->knobs->warning_count; i++) {
     fprintf(out, "%s%s%s\n", i == 0 ? "\n" : "", prefix, view->knobs->warnings[i]);
   }

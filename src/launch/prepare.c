@@ -10,6 +10,7 @@
 
 #include "base/size_text.h"
 #include "base/text.h"
+#include "launch/python_words.h"
 #include "os/child.h"
 #include "os/process.h"
 #include "ullage/ullage.h"
@@ -83,9 +84,9 @@ bool ul_plan_find_python(char ret_path[PATH_MAX]) {
 
 /* ---- The environment -------------------------------------------------------------------------- */
 
-static const char *get(char **environment, const char *name) {
+static const char *get(char *const *environment, const char *name) {
   size_t length = strlen(name);
-  for (char **at = environment; *at; at++) {
+  for (char *const *at = environment; *at; at++) {
     if (strncmp(*at, name, length) == 0 && (*at)[length] == '=') return *at + length + 1;
   }
   return NULL;
@@ -224,7 +225,17 @@ static void add_what(ul_text *text, const ul_program *program) {
   if (program->is_script && !program->is_python_wrapper) ul_text_add(text, ")");
 }
 
-static void add_python_malloc(ul_text *text, const char *own) {
+/* NULL: not set, or empty, which Python reads as unset. */
+static const char *own_python_malloc(char *const *environment) {
+  const char *value = get(environment, "PYTHONMALLOC");
+  return value && value[0] ? value : NULL;
+}
+
+static void add_python_malloc(ul_text *text, const char *own, bool reads_no_variables) {
+  if (reads_no_variables) {
+    ul_text_add(text, ", but told by -E or -I to read no PYTHONMALLOC: its pools hide objects");
+    return;
+  }
   ul_text_add(text, ", PYTHONMALLOC=");
   ul_text_add(text, own ? own : "malloc");
   if (own) ul_text_add(text, " kept");
@@ -233,26 +244,56 @@ static void add_python_malloc(ul_text *text, const char *own) {
   }
 }
 
-static void make_sentence(const ul_program *program, const char *name, const char *python_malloc,
-                          uint64_t budget_bytes, const ul_knobs *knobs, ul_plan *plan) {
+/* Of two libraries with a malloc the first in LD_PRELOAD serves, and that is ours. */
+static void add_other_malloc(ul_text *text, const ul_plan *plan, const char *preload) {
+  static const char *const names[] = {"libjemalloc", "libtcmalloc", "libmimalloc",
+                                      "libsnmalloc", "libhoard",    "librpmalloc"};
+  for (const char *at = preload; at && *at; at += strcspn(at, ": "), at += *at != 0) {
+    char entry[PATH_MAX];
+    snprintf(entry, sizeof entry, "%.*s", (int)strcspn(at, ": "), at);
+    if (strcmp(entry, plan->library) == 0) continue;
+    for (size_t i = 0; i < UL_ARRAY_LEN(names); i++) {
+      if (strncmp(base_name(entry), names[i], strlen(names[i])) != 0) continue;
+      ul_text_add(text, " before ");
+      ul_text_add(text, base_name(entry));
+      ul_text_add(text, ", which gets no call of malloc");
+      return;
+    }
+  }
+}
+
+/* Does the runtime itself know of the budget? Not where all is the user's. */
+static bool is_told(const ul_knobs *knobs) {
+  for (size_t i = 0; knobs && i < ul_knobs_own_count(knobs); i++) {
+    if (knobs->rows[i].origin != UL_KNOB_KEPT) return true;
+  }
+  return false;
+}
+
+static void make_sentence(const ul_program *program, char *const *arguments,
+                          char *const *environment, uint64_t budget_bytes, const ul_knobs *knobs,
+                          ul_plan *plan) {
   char    mib[UL_SIZE_TEXT_MAX];
-  bool    told = knobs && knobs->count > 0; /* the runtime itself knows of the budget */
+  bool    told = is_told(knobs);
   ul_text text = ul_text_init(plan->sentence, sizeof plan->sentence);
-  ul_text_add(&text, base_name(name));
+  ul_text_add(&text, base_name(arguments[0]));
   ul_text_add(&text, ": ");
   add_what(&text, program);
   if (plan->preloaded) {
     ul_text_add(&text, "; libullage preloaded");
-    if (program->runtime == UL_RUNTIME_PYTHON) add_python_malloc(&text, python_malloc);
+    add_other_malloc(&text, plan, get(environment, "LD_PRELOAD"));
+    if (program->runtime == UL_RUNTIME_PYTHON) {
+      add_python_malloc(&text, own_python_malloc(environment),
+                        ul_python_words_read(program, arguments).no_variables);
+    }
   } else if (!told) {
-    ul_text_add(&text, "; run and watched only (");
+    ul_text_add(&text, budget_bytes ? "; it cannot be told (" : "; run and watched only (");
     ul_text_add(&text, why_not(program, plan));
     ul_text_add(&text, ")");
   }
   if (budget_bytes == 0) return;
   ul_text_add(&text, !plan->preloaded && told ? "; told its budget of " : ", budget ");
   ul_text_add(&text, ul_size_mib(mib, budget_bytes));
-  if (!plan->preloaded && !told) ul_text_add(&text, " watched, not enforced");
 }
 
 /* ---- The plan --------------------------------------------------------------------------------- */
@@ -275,17 +316,15 @@ int ul_plan_make(const ul_program *program, char **arguments, char **environment
                  uint64_t budget_bytes, const char *mark, const ul_knobs *knobs,
                  ul_plan *ret_plan) {
   ul_plan plan = {.path = program->needs_shell ? "/bin/sh" : program->path};
-  char    kept[64];
   plan.arguments = plan_arguments(program, arguments);
   plan.environment = copy_environment(environment);
   if (!plan.arguments || !plan.environment) goto short_of_memory;
   plan.preloaded = ul_plan_preloads(program, plan.library);
-  const char *python_malloc = get(environment, "PYTHONMALLOC");
-  if (python_malloc && !python_malloc[0]) python_malloc = NULL; /* Python reads it as unset */
-  if (python_malloc) snprintf(kept, sizeof kept, "%s", python_malloc);
+  /* A launcher hands on what its Python will need. */
+  bool for_python = program->runtime == UL_RUNTIME_PYTHON || program->is_launcher;
   if (plan.preloaded) {
     if (!set_preload(&plan, budget_bytes, knobs)) goto short_of_memory;
-    if (program->runtime == UL_RUNTIME_PYTHON && !python_malloc &&
+    if (for_python && !own_python_malloc(environment) &&
         !set(plan.environment, "PYTHONMALLOC", "malloc")) {
       goto short_of_memory;
     }
@@ -295,7 +334,7 @@ int ul_plan_make(const ul_program *program, char **arguments, char **environment
                         get(plan.environment, UL_GUARD_VARIABLE))) {
     goto short_of_memory;
   }
-  make_sentence(program, arguments[0], python_malloc ? kept : NULL, budget_bytes, knobs, &plan);
+  make_sentence(program, arguments, environment, budget_bytes, knobs, &plan);
   *ret_plan = plan;
   return 0;
 short_of_memory:

@@ -2,7 +2,7 @@
 /* prepare.h: what a recognised program is started with.
  *
  *     dynamic native   LD_PRELOAD=libullage.so[:what was there]  ULLAGE_LIVE=1  ULLAGE_BUDGET=bytes
- *     Python           the same and PYTHONMALLOC=malloc, unless it is set
+ *     Python           the same and PYTHONMALLOC=malloc, unless it is set; launchers, too
  *     in a budget      what knobs.h says for its runtime; of a launcher, for all runtimes
  *     all              ULLAGE_RUN=<mark>, by which the guard finds what belongs to the run
  *

@@ -44,7 +44,7 @@ static int check_points(const ul_price_point *points, size_t count, char why[UL_
   for (size_t i = 0; i < count; i++) {
     if (points[i].limit_bytes == 0) return refuse(why, "a run had no limit");
     /* Written so that what is not a number is refused, too. */
-    if (!(points[i].share >= 0 && points[i].share < 1)) {
+    if (!(points[i].share >= 0 && points[i].share <= 1)) {
       return refuse(why, "a share of collection is not between 0 and 1");
     }
   }

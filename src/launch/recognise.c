@@ -75,6 +75,11 @@ static int find_program(const char *name, const char *search_path, char ret_path
 
 static int explain_missing(const char *name, int error, ul_fault *fault) {
   bool has_path = strchr(name, '/') != NULL;
+  if (name[0] == 0) {
+    return ul_fault_set(
+        fault, UL_EXIT_NOT_FOUND,
+        "the name of the program is empty; is a variable unset that should hold it?");
+  }
   if (error == ENOENT || error == ENOTDIR) {
     return ul_fault_set(fault, UL_EXIT_NOT_FOUND,
                         has_path ? "%s: there is no such file; check the path"
@@ -201,7 +206,8 @@ static const char *const launchers[] = {
     "sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "ash", "busybox", "toybox", "csh", "tcsh",
     /* in another state */
     "env", "timeout", "nice", "ionice", "chrt", "nohup", "setsid", "stdbuf", "taskset", "numactl",
-    "prlimit", "setpriv", "runuser", "gosu", "su-exec", "chroot", "unshare", "nsenter", "time",
+    "prlimit", "setpriv", "setarch", "runuser", "su", "sudo", "doas", "gosu", "su-exec", "chroot",
+    "unshare", "nsenter", "bwrap", "time", "flock", "script",
     /* first processes of containers */
     "tini", "dumb-init", "catatonit", "s6-svscan", "runsv", "supervisord",
     /* builders and package managers */

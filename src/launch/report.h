@@ -14,14 +14,22 @@
 /* Writes the page. `arguments` as they were given to the run. */
 void ul_report_page(FILE *out, const ul_run_result *result, char *const *arguments);
 
+/* Below it: which limits of a JVM were ours, where it ended as one does that reached a limit (exit
+ * code 3 or 1). `knobs` NULL: nothing was told. */
+void ul_report_limits(FILE *out, const ul_run_result *result, const ul_knobs *knobs);
+
 /* Was the command built with a JSON writer? */
 bool ul_report_has_json(void);
 
 /* The document, ended by a newline; the caller frees it. NULL: no memory, or built without. */
 char *ul_report_json(const ul_run_result *result, char *const *arguments);
 
-/* Did it stay inside its budget? In an enclosure the system's count decides: the resident set also
- * has pages that others brought into memory. */
+/* The most that was held, as the budget counts it: in an enclosure by the system's count, since the
+ * resident set also has pages that others brought into memory. Where a program left its enclosure,
+ * the highest of what was seen of the whole tree. UL_UNKNOWN: nobody could see. */
+uint64_t ul_report_used(const ul_run_result *result);
+
+/* Did it stay inside its budget? */
 bool ul_report_budget_kept(const ul_run_result *result);
 
 const char *ul_exit_reason_key(enum ul_exit_reason reason); /* "normal", "code", … */
@@ -29,11 +37,12 @@ const char *ul_exit_reason_key(enum ul_exit_reason reason); /* "normal", "code",
 /* ---- A report in a file ----------------------------------------------------------------------- */
 
 /* Written beside its final place and moved there when it is whole, so that a reader sees the old
- * report or the new one, never half of one. What is not a regular file (a pipe, /dev/stdout) is
- * written to directly. */
+ * report or the new one, never half of one, and where we are killed, nothing is left of it. What is
+ * not a regular file (a pipe, /dev/stdout) is written to directly. */
 typedef struct ul_report_file {
   int         fd;
   bool        in_place;
+  bool        is_unnamed; /* it has no name yet, and is gone with us */
   const char *path;
   char        temporary[PATH_MAX + 32];
 } ul_report_file;

@@ -50,15 +50,9 @@ static void write_end(FILE *out, const ul_run_result *result) {
   }
 }
 
-/* What decides whether the budget was kept, as the page for the terminal has it. */
-static uint64_t used_of(const ul_run_result *result) {
-  if (!result->enclose.peak_bytes) return result->peak_rss_bytes;
-  return UL_MIN(result->peak_rss_bytes, result->enclose.peak_bytes);
-}
-
 static void write_verdict(FILE *out, const ul_run_result *result) {
   char     budget[UL_SIZE_TEXT_MAX], by[UL_SIZE_TEXT_MAX], to[UL_SIZE_TEXT_MAX];
-  uint64_t used = used_of(result), limit = result->budget_bytes;
+  uint64_t used = ul_report_used(result), limit = result->budget_bytes;
   double   share;
   if (limit == 0) {
     if (used == UL_UNKNOWN) {
@@ -238,10 +232,10 @@ static void write_memory(FILE *out, const ul_report_view *view) {
 
 static void write_next(FILE *out, const ul_report_view *view) {
   ul_advice advice[UL_ADVICE_MAX];
-  size_t    count = ul_advise(view->result, view->timeline, view->parts, advice);
+  size_t    count = ul_advise_told(view->result, view->timeline, view->parts, view->knobs, advice);
   if (view->price && view->price->valid && count < UL_ADVICE_MAX &&
-      ul_advise_price(view->result, &view->price->price, view->price->limit_bytes,
-                      &advice[count])) {
+      ul_advise_price_told(view->result, &view->price->price, view->price->limit_bytes, view->knobs,
+                           &advice[count])) {
     count++;
   }
   fputs("<section aria-labelledby=\"next\"><h2 id=\"next\">What to do next</h2>\n", out);

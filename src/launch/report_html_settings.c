@@ -30,8 +30,9 @@ void ul_html_settings(FILE *out, const ul_report_view *view) {
     fputs("<p>The run had no budget, so nothing was set.</p></section>\n", out);
     return;
   }
-  if (knobs->count == 0) fputs("<p>Its runtime has nothing that could be told.</p>\n", out);
-  for (size_t i = 0; i < knobs->count;) {
+  if (ul_knobs_own_count(knobs) == 0)
+    fputs("<p>Its runtime has nothing that could be told.</p>\n", out);
+  for (size_t i = 0; i < ul_knobs_own_count(knobs);) {
     const ul_knob *first = &knobs->rows[i];
     fprintf(out, "<table class=\"settings\"><caption>%s", ul_runtime_title(first->runtime));
     if (first->option[0]) {
@@ -42,7 +43,7 @@ void ul_html_settings(FILE *out, const ul_report_view *view) {
     fputs("</caption><thead><tr><th scope=\"col\">setting</th><th scope=\"col\">whose</th>"
           "<th scope=\"col\">why</th></tr></thead><tbody>\n",
           out);
-    for (; i < knobs->count; i++) {
+    for (; i < ul_knobs_own_count(knobs); i++) {
       const ul_knob *knob = &knobs->rows[i];
       if (knob->runtime != first->runtime || !knob->option[0] != !first->option[0] ||
           (knob->option[0] && strcmp(knob->variable, first->variable) != 0)) {
@@ -72,6 +73,11 @@ static void write_command(FILE *out, const ul_report_view *view) {
   ul_html_text(out, view->result->program.path, false);
   fprintf(out, "</code>, %s%s.</p>\n", ul_runtime_title(view->result->program.runtime),
           view->result->preloaded ? ", with libullage preloaded" : "");
+  if (view->result->became.path[0]) {
+    fputs("<p>The program that did the work in the end: <code>", out);
+    ul_html_text(out, view->result->became.path, false);
+    fprintf(out, "</code>, %s.</p>\n", ul_runtime_title(view->result->became.runtime));
+  }
 }
 
 static void write_enclosure(FILE *out, const ul_run_result *result) {

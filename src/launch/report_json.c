@@ -45,6 +45,15 @@ static cJSON *text_of(const char *text) {
   return string;
 }
 
+/* "" is null: what does not apply is there all the same. */
+static void add_text(cJSON *object, const char *key, const char *text) {
+  if (text[0]) {
+    cJSON_AddItemToObject(object, key, text_of(text));
+  } else {
+    cJSON_AddNullToObject(object, key);
+  }
+}
+
 static void add_end(cJSON *root, const ul_run_result *result) {
   cJSON_AddStringToObject(root, "exit_reason", ul_exit_reason_key(result->exit_reason));
   if (result->exit_signal) {
@@ -88,8 +97,8 @@ static void add_enclosure(cJSON *root, const ul_run_result *result) {
   bool                     is = enclose->kind != UL_ENCLOSURE_NONE;
   cJSON                   *object = cJSON_AddObjectToObject(root, "enclosure");
   cJSON_AddStringToObject(object, "kind", kinds[enclose->kind]);
-  if (enclose->why_not[0]) cJSON_AddItemToObject(object, "why_not", text_of(enclose->why_not));
-  if (is) cJSON_AddItemToObject(object, "group", text_of(enclose->path));
+  add_text(object, "why_not", enclose->why_not);
+  add_text(object, "group", is ? enclose->path : "");
   add_u64(object, "limit_bytes", is ? enclose->limit_bytes : UL_UNKNOWN);
   add_u64(object, "peak_bytes", enclose->peak_bytes ? enclose->peak_bytes : UL_UNKNOWN);
   add_u64(object, "raised_to_bytes",
@@ -100,10 +109,8 @@ static void add_enclosure(cJSON *root, const ul_run_result *result) {
   cJSON_AddBoolToObject(object, "was_full", enclose->was_full);
   cJSON_AddBoolToObject(object, "moved_out", enclose->moved_out);
   cJSON_AddBoolToObject(object, "left_behind", enclose->left_behind);
-  if (enclose->wall_text[0]) cJSON_AddItemToObject(object, "wall", text_of(enclose->wall_text));
-  if (enclose->wall_path[0]) {
-    cJSON_AddItemToObject(object, "wall_file", text_of(enclose->wall_path));
-  }
+  add_text(object, "wall", enclose->wall_text);
+  add_text(object, "wall_file", enclose->wall_path);
 }
 
 static void add_use(cJSON *root, const ul_run_result *result) {
@@ -120,6 +127,16 @@ static void add_use(cJSON *root, const ul_run_result *result) {
   add_u64(root, "ullage_cpu_ns", result->own_cpu_ns);
 }
 
+static void add_became(cJSON *root, const ul_run_result *result) {
+  if (!result->became.path[0]) {
+    cJSON_AddNullToObject(root, "became");
+    return;
+  }
+  cJSON *object = cJSON_AddObjectToObject(root, "became");
+  cJSON_AddItemToObject(object, "program", text_of(result->became.path));
+  cJSON_AddStringToObject(object, "runtime", ul_runtime_key(result->became.runtime));
+}
+
 char *ul_report_json(const ul_run_result *result, char *const *arguments) {
   cJSON *root = cJSON_CreateObject();
   if (!root) return NULL;
@@ -128,6 +145,7 @@ char *ul_report_json(const ul_run_result *result, char *const *arguments) {
   for (char *const *at = arguments; *at; at++) cJSON_AddItemToArray(command, text_of(*at));
   cJSON_AddItemToObject(root, "program", text_of(result->program.path));
   cJSON_AddStringToObject(root, "runtime", ul_runtime_key(result->program.runtime));
+  add_became(root, result);
   cJSON_AddBoolToObject(root, "preloaded", result->preloaded);
   add_end(root, result);
   add_memory(root, result);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/size_text.h"
+#include "launch/advice.h"
 #include "launch/report.h"
 #include "launch/time_text.h"
 
@@ -79,6 +80,21 @@ static void write_end(FILE *out, const ul_run_result *result, const char *name) 
   }
 }
 
+/* The program that did the work: `exec java` at the end of a script, node behind npm. */
+static void write_became(FILE *out, const ul_run_result *result) {
+  const char *slash = strrchr(result->became.path, '/');
+  if (!result->became.path[0]) return;
+  line(out, "became", slash ? slash + 1 : result->became.path,
+       ul_runtime_title(result->became.runtime));
+}
+
+/* Of a launcher's own heap nobody wants to know when another program did the work. */
+static bool shows_live(const ul_run_result *result) {
+  enum ul_runtime became = result->became.runtime;
+  if (result->live_bytes == UL_UNKNOWN) return false;
+  return !result->became.path[0] || became == UL_RUNTIME_NATIVE || became == UL_RUNTIME_PYTHON;
+}
+
 static void write_memory(FILE *out, const ul_run_result *result) {
   char mib[UL_SIZE_TEXT_MAX], time[UL_TIME_TEXT_MAX], note[96] = "";
   if (result->peak_at_ns != UL_UNKNOWN) {
@@ -98,7 +114,7 @@ static void write_memory(FILE *out, const ul_run_result *result) {
              result->pss_samples, result->pss_samples == 1 ? "" : "s");
     line(out, "PSS", ul_size_mib(mib, result->peak_pss_bytes), note);
   }
-  if (result->live_bytes != UL_UNKNOWN) {
+  if (shows_live(result)) {
     char   resident[UL_SIZE_TEXT_MAX];
     double share = result->live_resident_bytes > 0
                        ? 100.0 * (double)result->live_bytes / (double)result->live_resident_bytes
@@ -109,20 +125,29 @@ static void write_memory(FILE *out, const ul_run_result *result) {
   }
 }
 
+/* Whoever left the group is not in its count: then only what was seen of the whole tree tells. */
+static bool group_decides(const ul_run_result *result) {
+  return result->enclose.kind != UL_ENCLOSURE_NONE && !result->enclose.moved_out;
+}
+
+uint64_t ul_report_used(const ul_run_result *result) {
+  uint64_t peak = result->peak_rss_bytes, counted = result->enclose.peak_bytes;
+  if (counted == 0) return peak;
+  if (!result->enclose.moved_out) return UL_MIN(peak, counted);
+  return peak == UL_UNKNOWN ? counted : UL_MAX(peak, counted);
+}
+
 bool ul_report_budget_kept(const ul_run_result *result) {
   const ul_enclose *enclose = &result->enclose;
-  if (enclose->kind == UL_ENCLOSURE_NONE) return result->peak_rss_bytes <= result->budget_bytes;
+  if (!group_decides(result) && ul_report_used(result) > result->budget_bytes) return false;
   return !enclose->ended_at_wall && !enclose->raised_to_bytes &&
-         result->exit_reason != UL_EXIT_REASON_OOM_KILL;
+         (enclose->kind == UL_ENCLOSURE_NONE || result->exit_reason != UL_EXIT_REASON_OOM_KILL);
 }
 
 /* "kept, with 12.0 MiB (1.2 %) to spare" of what the system counted, or of the resident set. */
 static void budget_note(const ul_run_result *result, char note[128]) {
   char     by[UL_SIZE_TEXT_MAX], time[UL_TIME_TEXT_MAX];
-  uint64_t budget = result->budget_bytes;
-  uint64_t used =
-      UL_MIN(result->peak_rss_bytes,
-             result->enclose.peak_bytes ? result->enclose.peak_bytes : result->peak_rss_bytes);
+  uint64_t budget = result->budget_bytes, used = ul_report_used(result);
   if (ul_report_budget_kept(result)) {
     uint64_t spare = budget - UL_MIN(used, budget);
     snprintf(note, 128, "kept, with %s (%.1f %%) to spare", ul_size_mib(by, spare),
@@ -229,9 +254,16 @@ static void write_notes(FILE *out, const ul_run_result *result) {
   }
 }
 
+void ul_report_limits(FILE *out, const ul_run_result *result, const ul_knobs *knobs) {
+  char limits[UL_ADVICE_LIMITS_MAX];
+  if (!ul_advice_may_be_jvm_end(result) || !ul_advice_limits(knobs, UL_RUNTIME_JVM, limits)) return;
+  fprintf(out, "  Limits that ullage set, in MiB: %s.\n", limits);
+}
+
 void ul_report_page(FILE *out, const ul_run_result *result, char *const *arguments) {
   const char *slash = strrchr(arguments[0], '/');
   write_end(out, result, slash ? slash + 1 : arguments[0]);
+  write_became(out, result);
   write_memory(out, result);
   write_budget(out, result);
   write_use(out, result);

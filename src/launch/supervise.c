@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "launch/follow.h"
 #include "launch/tree.h"
 #include "os/child.h"
 #include "os/self.h"
@@ -32,6 +33,7 @@ struct run {
   ul_plan             plan;
   ul_watch            watch;
   ul_enclose          enclose;
+  ul_follow           follow;
   ul_run_tree         tree;
   int                 pid;
   bool                ended;
@@ -121,6 +123,7 @@ static void look(struct run *run) {
   brief_guard(run);
   ul_enclose_sample(&run->enclose, &run->watch, mark, run);
   mark_library(run, ul_os_now_ns());
+  ul_follow_look(&run->follow, &run->watch);
   if (run->order->on_look) run->order->on_look(&run->watch, run->order->arg);
 }
 
@@ -248,6 +251,11 @@ static int explain_start(const char *name, int error, ul_fault *fault) {
                         "cannot start another process: %s; a limit on processes (ulimit -u) or "
                         "memory is reached",
                         strerror(error));
+  case EMFILE:
+  case ENFILE:
+    return ul_fault_set(fault, UL_EXIT_OURS,
+                        "cannot start another process: %s; ulimit -n sets how many there may be",
+                        strerror(error));
   default:
     return ul_fault_set(fault, UL_EXIT_NOT_EXECUTABLE, "%s: cannot be executed: %s", name,
                         strerror(error));
@@ -264,13 +272,11 @@ static int start(struct run *run, const ul_program *program, ul_fault *fault) {
   ul_run_tree_open(&run->tree, &run->plan);
   if (order->on_plan) order->on_plan(&run->plan, order->arg);
   if (order->on_enclose && order->budget_bytes) order->on_enclose(&run->enclose, order->arg);
-  char join[600];
-  ul_enclosure_join_file(&run->enclose.group, join);
   ul_child_order child = {.path = run->plan.path,
                           .arguments = run->plan.arguments,
                           .environment = run->plan.environment,
                           .signals = &run->signals,
-                          .join = run->enclose.kind == UL_ENCLOSURE_NONE ? NULL : join};
+                          .join_fd = run->enclose.join_fd};
   run->start_ns = ul_os_now_ns();
   if (ul_child_start(&child, &run->pid, &error) < 0) {
     ul_plan_done(&run->plan);
@@ -316,6 +322,8 @@ int ul_supervise(const ul_run_order *order, ul_run_result *ret_result, ul_fault 
   ul_watch_init(&run.watch, run.pid, run.guard.pid, ret_result->preloaded, order->budget_bytes,
                 run.start_ns);
   watch_until_end(&run);
+  const ul_program *became = ul_follow_became(&run.follow, &ret_result->program);
+  if (became) ret_result->became = *became;
   ret_result->wall_ns = run.end_ns - run.start_ns;
   judge_end(&run, ret_result);
   ul_watch_refresh(&run.watch);

@@ -46,6 +46,7 @@ enum ul_exit_reason {
 
 typedef struct ul_run_result {
   ul_program program;
+  ul_program became; /* what did the work, where that was another (follow.h); path "" where not */
   bool       preloaded;
   uint64_t   started_unix_ns, wall_ns;
   /* how it ended */

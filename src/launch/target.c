@@ -213,10 +213,13 @@ static int explain_failure(const ul_target *target, enum ul_control_failure fail
                         pid);
   case UL_CONTROL_FORBIDDEN: return explain_not_ours(target, fault);
   default:
-    return ul_fault_set(fault, FAILED,
-                        "%s (%d) cannot be steered: it runs without libullage, its heap has not "
-                        "reached 8 MiB yet, or ULLAGE_CONTROL=0; start it with `ullage run`",
-                        name, pid);
+    return ul_fault_set(
+        fault, FAILED,
+        "%s (%d) cannot be steered: it runs without libullage, its heap has not reached 8 MiB yet "
+        "(or "
+        "not since it was forked), it has changed its user or closed its descriptors, "
+        "or ULLAGE_CONTROL=0; start it with `ullage run`",
+        name, pid);
   }
 }
 

@@ -30,8 +30,8 @@ typedef struct ul_signals {
   bool             urgent[UL_SIGNALS_WATCHED];
   size_t           watched_count;
   sigset_t         before;       /* the mask we were started with; the program gets it back */
-  struct sigaction child_before; /* SIGCHLD and SIGPIPE as we were started with */
-  struct sigaction pipe_before;
+  struct sigaction child_before; /* SIGCHLD, SIGPIPE, SIGXFSZ as we were started with */
+  struct sigaction pipe_before, file_size_before;
 } ul_signals;
 
 typedef struct ul_signal {
@@ -40,7 +40,8 @@ typedef struct ul_signal {
   bool from_terminal; /* the whole group has it already */
 } ul_signal;
 
-/* From here on signals wait to be fetched, and orphaned descendants become our children. */
+/* From here on signals wait to be fetched, and orphaned descendants become our children. What our own
+ * writes bring about (SIGPIPE, SIGXFSZ) is never among them, and ends nobody. */
 UL_MUST_USE int ul_signals_open(ul_signals *ret_signals);
 void            ul_signals_close(ul_signals *signals);
 
@@ -89,7 +90,7 @@ typedef struct ul_child_order {
   char *const      *arguments;
   char *const      *environment;
   const ul_signals *signals;
-  const char       *join; /* a file into which the child writes "0" first; NULL: none */
+  int               join_fd; /* into which the child writes "0" first; -1: none */
 } ul_child_order;
 
 /* Starts it; it is killed when we end. Returns after the program has replaced us in the child.

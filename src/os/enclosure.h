@@ -20,7 +20,8 @@
 
 enum ul_enclosure_kind { UL_ENCLOSURE_NONE = 0, UL_ENCLOSURE_CGROUP1, UL_ENCLOSURE_CGROUP2 };
 
-#define UL_ENCLOSURE_FDS 5
+#define UL_ENCLOSURE_FDS     5
+#define UL_ENCLOSURE_WHY_MAX 448
 
 typedef struct ul_enclosure {
   enum ul_enclosure_kind kind;
@@ -54,10 +55,14 @@ typedef void ul_enclosure_announce(const char *directory, void *arg);
  * `ret_why_not`. May move this process to another group without limits, where the system lets a
  * group have either processes or limited parts. */
 UL_MUST_USE int ul_enclosure_open(uint64_t limit_bytes, ul_enclosure_announce *announce, void *arg,
-                                  ul_enclosure *ret_enclosure, char ret_why_not[200]);
+                                  ul_enclosure *ret_enclosure,
+                                  char          ret_why_not[UL_ENCLOSURE_WHY_MAX]);
 
 /* The file into which a process writes "0" to join, before it becomes the program. */
 void ul_enclosure_join_file(const ul_enclosure *enclosure, char ret_path[600]);
+
+/* The same, opened; -1 where it cannot be, with errno set. */
+int ul_enclosure_join_open(const ul_enclosure *enclosure);
 
 /* Is the process in it, or in a group below it? True also when it is ending: it may have been. */
 bool ul_enclosure_holds(const ul_enclosure *enclosure, int pid);

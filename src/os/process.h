@@ -45,6 +45,10 @@ typedef struct ul_process_usage {
 /* Some microseconds, more for a process with many threads. */
 UL_MUST_USE int ul_process_usage_read(int pid, ul_process_usage *ret_usage);
 
+/* The number by which a process knows itself: in a container another than ours. `pid` where the system
+ * does not tell. */
+int ul_process_inner_pid(int pid);
+
 /* Proportional set size: shared pages count as the part that falls to this process. Dear: the
  * kernel walks every mapping, about a millisecond for each GB. */
 UL_MUST_USE int ul_process_pss(int pid, uint64_t *ret_bytes);

@@ -261,3 +261,102 @@ teardown() {
   output=$(sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" "$ULLAGE_BIN" run --dry-run --budget 1500M -- ./app)
   [[ "$output" == *"  set        GOMAXPROCS=1 "* ]]
 }
+
+# page ARGUMENT…: the report as a page of text, after a run whose exit code does not matter; in $text.
+page() {
+  ullage run --report page.html "$@" >out 2>err || true
+  text=$(/usr/bin/python3 -c 'import html, re, sys
+s = re.sub(r"<(style|script).*?</\1>", "", open("page.html").read(), flags=re.S)
+print(" ".join(html.unescape(re.sub(r"<[^>]+>", " ", s)).split()))')
+}
+
+@test "a static program: what is said holds with and without an enclosure, and of --on-budget" {
+  skip_without gcc
+  echo 'int main(void) { return 0; }' >main.c
+  gcc -static -o static main.c || skip "gcc cannot link statically here"
+  run --separate-stderr ullage run --no-enclose --budget 100M --on-budget fail -- ./static
+  [[ "$stderr" == *"it is not told, an enclosure stops it at the wall, and without one it is only watched."* ]]
+  [[ "$stderr" == *"ullage: --on-budget fail has no effect here: libullage"* ]]
+  [[ "$stderr" != *"and at the wall it is stopped"* ]]
+  run --separate-stderr ullage run --dry-run --budget 100M -- ./static
+  [[ "$output" != *"--on-budget"* ]]
+}
+
+@test "a program that leaves its group is judged by what was seen of it" {
+  skip_without python3
+  make_group memory
+  ullage run --budget 100Mi --report r.json -- sh -c \
+    'sleep 0.5; echo $$ >"$0/cgroup.procs" || exit 9; sleep 1; exec /usr/bin/python3 -c "import time; b = bytearray(150 << 20); time.sleep(1)"' \
+    "$group" >out 2>err
+  # Where the run could not be enclosed it was watched from the start; the answer is the same.
+  [ "$(json r.json 'd["budget_kept"], d["peak_rss_bytes"] > 150 << 20')" = "(False, True)" ]
+  grep -q 'EXCEEDED by 5' err
+  ! grep -q 'to spare' err
+}
+
+@test "the page advises no budget that was not enough, or that the runtime refuses" {
+  skip_without python3 node
+  page -- node -e 'setTimeout(() => {}, 1200)'
+  [[ "$text" == *"without a budget"* ]]
+  least=$(sed -E 's/.*ullage run --budget ([0-9]+)Mi .*/\1/' <<<"$text")
+  ullage run -q --budget "${least}Mi" -- node -e 0
+  page --budget 500Mi -- sh -c 'sleep 1.1; exit 7'
+  [[ "$text" == *"ended with exit code 7, and nothing that was seen here says that memory was why"* ]]
+  [[ "$text" != *"smaller budget"* && "$text" != *"did what it was meant to"* ]]
+}
+
+@test "--on-budget with a runtime that libullage is not in: said" {
+  skip_without java node
+  for words in "java -version" "node -e 0"; do
+    run --separate-stderr ullage run --budget 300Mi --on-budget abort -- $words
+    [[ "$stderr" == *"ullage: --on-budget abort has no effect here: libullage"* ]]
+  done
+  run --separate-stderr ullage run --budget 300Mi --on-budget abort -- true
+  [[ "$stderr" != *"no effect"* ]]
+}
+
+@test "a ULLAGE_BUDGET that is none is said once, by whoever is there" {
+  skip_without java
+  for words in "java -version" true; do
+    ULLAGE_BUDGET=foo run --separate-stderr ullage run -- $words
+    [ "$status" -eq 0 ]
+    [ "$(grep -c '^ullage: ULLAGE_BUDGET=foo is not' <<<"$stderr")" -eq 1 ]
+  done
+  for value in off 0 ""; do
+    ULLAGE_BUDGET=$value run --separate-stderr ullage run -- java -version
+    [[ "$stderr" != *"is not a budget"* ]]
+  done
+}
+
+@test "an end at a limit that ullage set is named, in the report and on the page" {
+  skip_without java javac node python3
+  cat >H.java <<'JAVA'
+class H {
+  public static void main(String[] a) {
+    byte[][] held = new byte[1000][];
+    for (int i = 0; ; i++) held[i % 1000] = new byte[1 << 20];
+  }
+}
+JAVA
+  cat >D.java <<'JAVA'
+class D {
+  public static void main(String[] a) {
+    java.nio.ByteBuffer[] held = new java.nio.ByteBuffer[1000];
+    for (int i = 0; i < 1000; i++) held[i] = java.nio.ByteBuffer.allocateDirect(1 << 20);
+  }
+}
+JAVA
+  javac H.java D.java
+  export ULLAGE_DUMP_DIR=$PWD
+  page --budget 256Mi -- java -cp . H
+  grep -q '^  Limits that ullage set, in MiB: heap [0-9]*, metaspace [0-9]*, direct buffers [0-9]*' err
+  [[ "$text" == *"exit code 3, as -XX:+ExitOnOutOfMemoryError"*"Ullage set these limits"*"--budget 512Mi"* ]]
+  [[ "$text" != *"smaller budget"* ]]
+  page --budget 256Mi -- java -cp . D
+  grep -q '^  Limits that ullage set' err
+  [[ "$text" == *"Where stderr names an OutOfMemoryError"* && "$text" != *"did what it was meant to"* ]]
+  page --budget 100Mi -- node -e 'const k = []; for (;;) k.push(new Array(13000).fill(1.5))'
+  [[ "$text" == *"It aborted, as Node does when its heap is full"*"limited to 41 MiB, which ullage set"* ]]
+  page --budget 256Mi -- java -version
+  ! grep -q 'Limits that ullage set' err
+}

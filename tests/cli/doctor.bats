@@ -94,6 +94,14 @@ doctor() {
   [[ "$output" == *"a budget of 100.0 MiB does not fit: there are 64.0 MiB in all  [budget-above-limit]"* ]]
 }
 
+@test "doctor PID: the enclosure of a run is ullage's, and its pause no warning" {
+  run --separate-stderr ullage run -q --budget 200M --report "$BATS_TEST_TMPDIR/r.json" -- "$ULLAGE_BIN" doctor
+  [ "$status" -eq 0 ]
+  [ "$(json "$BATS_TEST_TMPDIR/r.json" 'd["enclosure"]["kind"]')" != none ] || skip "no memory group can be made here"
+  [[ "$output" =~ "memory is limited to 190.7 MiB by \`ullage run\` (process "[0-9]+")" ]]
+  [[ "$output" != *"has the killer switched off"*ullage-run-* && "$output" != *ullage-run-*"has the killer switched off"* ]]
+}
+
 @test "doctor: what may not be read is said to be hidden" {
   skip_without su
   [ "$(id -u)" -eq 0 ] || skip "only root can become somebody else"

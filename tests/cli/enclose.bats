@@ -263,3 +263,39 @@ except OSError:
   ullage run -q --budget 200M -- true
   [ "$(groups)" = "$before" ]
 }
+
+@test "where no group may be made, the names in the reason are whole" {
+  [ "$(id -u)" -eq 0 ] || skip "only root can become somebody else"
+  may_enclose || skip "no memory cgroup (version 1) that may be written"
+  skip_without setpriv
+  local outer inner group
+  outer=ullage-test-$BASHPID-$(printf 'o%.0s' {1..60})
+  inner=$(printf 'i%.0s' {1..64})
+  group=$(own_group)/$outer/$inner
+  mkdir -p "$group"
+  run --separate-stderr bash -c 'echo $$ >"$1/cgroup.procs"; ULLAGE_HISTORY=off exec setpriv --reuid=65534 --clear-groups "$ULLAGE_BIN" run --budget 100M -- true' _ "$group"
+  until_true rmdir "$group" "${group%/*}"
+  [ "$status" -eq 0 ]
+  [[ "$stderr" == *"ullage: not enclosed: making a cgroup below .../$outer/$inner is not permitted; run as root"* ]]
+}
+
+@test "a run inside a run says why its enclosure is smaller than its budget" {
+  may_enclose || skip "no memory cgroup (version 1) that may be written"
+  run --separate-stderr ullage run -q --budget 100M -- "$ULLAGE_BIN" run --budget 100M -- true
+  [ "$status" -eq 0 ]
+  [[ "$stderr" == *"enclosed in a cgroup (version 1) of 87.4 MiB, paused at the wall; it is 8.0 MiB below the limit around us, which counts ullage as well"* ]]
+  # The same budget is not said to be more than itself.
+  [[ "$stderr" != *"is more than the container's limit"* ]]
+}
+
+@test "with hardly any descriptors left the program runs, and what is said of its enclosure stays true" {
+  may_enclose || skip "no memory cgroup (version 1) that may be written"
+  local said=0 most
+  for most in 10 12 14 16 18 20; do
+    run -3 --separate-stderr bash -c "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; ulimit -n $most; exec \"\$ULLAGE_BIN\" run --budget 100M -- sh -c 'exit 3'"
+    # Once in each run, enclosed or not.
+    [ "$(grep -cE '^ullage: (not )?enclosed' <<<"$stderr")" -eq 1 ]
+    [[ "$stderr" != *"not enclosed: hardly any file descriptors are left"* ]] || said=1
+  done
+  [ $said -eq 1 ]
+}

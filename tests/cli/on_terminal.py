@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """on_terminal.py SECONDS KEYS COMMAND…: runs a command on a terminal of its own.
 
-Types KEYS after SECONDS. Prints what the terminal showed, then a line "exit CODE". COLUMNS sets its width.
+Types KEYS after SECONDS; closes the terminal instead where KEYS is "hang up". Prints what the terminal showed, then a line "exit CODE". COLUMNS sets its width.
 """
 import fcntl, os, pty, select, struct, sys, termios, time
 
@@ -17,8 +17,11 @@ if pid == 0:
 started, shown, typed = time.monotonic(), b"", not keys
 while time.monotonic() - started < 60:
     if not typed and time.monotonic() - started >= delay:
-        os.write(terminal, keys.encode())
         typed = True
+        if keys == "hang up":
+            os.close(terminal)
+            break
+        os.write(terminal, keys.encode())
     if select.select([terminal], [], [], 0.05)[0]:
         try:
             data = os.read(terminal, 65536)

@@ -27,6 +27,10 @@ line_of() {
   other=$(ls /usr/lib/*/libjemalloc.so.2 /usr/lib/*/libmimalloc.so.2.0 2>/dev/null | head -1)
   [ -n "$other" ] || skip "no other library to preload"
   [[ "$(LD_PRELOAD=$other ullage run -q -- printenv LD_PRELOAD)" == /*/libullage.so.*:"$other" ]]
+  # It is said that its malloc is not the one that serves.
+  [ "$(LD_PRELOAD=$other line_of -- true)" = "ullage: true: native, dynamic; libullage preloaded before ${other##*/}, which gets no call of malloc" ]
+  # As docs/howto/compare-allocators.md has it, the program runs with it alone.
+  [ "$(ullage run -q -- env LD_PRELOAD="$other" printenv LD_PRELOAD)" = "$other" ]
   # A run inside a run does not name the library twice.
   [[ "$(ullage run -q -- "$ULLAGE_BIN" run -q -- printenv LD_PRELOAD)" != *:* ]]
 }
@@ -37,6 +41,23 @@ line_of() {
   [ "$(ullage run -q -- /usr/bin/python3 -c 'import os; print(os.environ["PYTHONMALLOC"])')" = malloc ]
   [ "$(PYTHONMALLOC=pymalloc line_of -- /usr/bin/python3 -c 0)" = "ullage: python3: Python; libullage preloaded, PYTHONMALLOC=pymalloc kept: it hides objects from libullage" ]
   [ "$(PYTHONMALLOC=pymalloc ullage run -q -- /usr/bin/python3 -c 'import os; print(os.environ["PYTHONMALLOC"])')" = pymalloc ]
+}
+
+@test "a launcher hands PYTHONMALLOC on, or what the user has set" {
+  [ -x /usr/bin/python3 ] || skip "no /usr/bin/python3"
+  show='import os; print(os.environ.get("PYTHONMALLOC"))'
+  [ "$(ullage run -q -- sh -c '/usr/bin/python3 -c "$0"' "$show")" = malloc ]
+  [ "$(ullage run -q -- env /usr/bin/python3 -c "$show")" = malloc ]
+  [ "$(PYTHONMALLOC=debug ullage run -q -- sh -c '/usr/bin/python3 -c "$0"' "$show")" = debug ]
+  [ "$(ullage run -q -- printenv PYTHONMALLOC)" = "" ]
+}
+
+@test "Python that reads no variables is not said to read one" {
+  [ -x /usr/bin/python3 ] || skip "no /usr/bin/python3"
+  for option in -I -E -Es; do
+    [ "$(line_of -- /usr/bin/python3 $option -c 0)" = "ullage: python3: Python; libullage preloaded, but told by -E or -I to read no PYTHONMALLOC: its pools hide objects" ]
+  done
+  [ "$(line_of -- /usr/bin/python3 -S -c 0)" = "ullage: python3: Python; libullage preloaded, PYTHONMALLOC=malloc" ]
 }
 
 @test "live heap bytes are read from the program" {

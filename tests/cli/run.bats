@@ -30,6 +30,8 @@ load helpers
 @test "not found: 127; not executable: 126; each says what to do" {
   run --separate-stderr -127 ullage run no-such-program
   [ "$stderr" = "ullage: no-such-program: not found in PATH; give its path, or check PATH" ]
+  run --separate-stderr -127 ullage run ""
+  [ "$stderr" = "ullage: the name of the program is empty; is a variable unset that should hold it?" ]
   run --separate-stderr -127 ullage run /no/such/program
   [ "$stderr" = "ullage: /no/such/program: there is no such file; check the path" ]
   run --separate-stderr -126 ullage run /etc
@@ -53,6 +55,8 @@ usage: ullage run [OPTION...] [--] PROG [ARG...]
   [[ "$stderr" == "ullage run: --budget 12Mb is not a size; a size is a number and a unit: 1500M "* ]]
   run --separate-stderr -125 ullage run --budget 1500 true
   [[ "$stderr" == "ullage run: --budget 1500 is 1500 bytes, less than any program needs; "* ]]
+  run --separate-stderr -125 ullage run --budget 1 -- true
+  [[ "$stderr" == "ullage run: --budget 1 is 1 byte, less than any program needs; "* ]]
   run --separate-stderr -125 ullage run --budget 99999999Ti true
   [[ "$stderr" == "ullage run: --budget 99999999Ti is more than any machine has"* ]]
   run --separate-stderr -125 ullage run --budget
@@ -127,6 +131,10 @@ usage: ullage run [OPTION...] [--] PROG [ARG...]
     "['ullage.run/1', ['sleep', '0.5'], 0, 'normal', 1000000000, True]" ]
   [ "$(json r.json 'd["peak_rss_bytes"] >= d["p99_rss_bytes"] >= d["floor_rss_bytes"] > 0')" = True ]
   [ "$(json r.json 'd["wall_ns"] >= 500000000 and d["samples"] > 5')" = True ]
+  # What does not apply is null, not missing: here in a run without an enclosure.
+  ullage run -q --report none.json -- true
+  [ "$(json none.json '[d["enclosure"][key] for key in ("kind", "why_not", "group", "limit_bytes", "wall", "wall_file")]')" = \
+    "['none', None, None, None, None, None]" ]
 }
 
 @test "--json prints the document after the program's output" {
@@ -156,6 +164,39 @@ usage: ullage run [OPTION...] [--] PROG [ARG...]
   run -127 ullage run -q --report r.json -- no-such-program
   [ "$(cat r.json)" = old ]
   [ "$(ls)" = r.json ]
+}
+
+@test "killed, it leaves nothing of a report behind, and an old one stays" {
+  /usr/bin/python3 -c 'import os, sys; os.close(os.open(sys.argv[1], os.O_TMPFILE | os.O_WRONLY))' "$BATS_TEST_TMPDIR" \
+    2>/dev/null || skip "no files without a name here"
+  local ullage report
+  mkdir "$BATS_TEST_TMPDIR/reports"
+  cd "$BATS_TEST_TMPDIR/reports"
+  for report in r.json r.html; do
+    echo old >$report
+    "$ULLAGE_BIN" run -q --report $report -- sh -c 'touch ../up; sleep 60' 3>&- &
+    ullage=$!
+    until_true test -e ../up
+    kill -KILL $ullage
+    wait $ullage || true
+    [ "$(ls)" = $report ]
+    [ "$(cat $report)" = old ]
+    rm $report ../up
+  done
+}
+
+@test "a report's name that is too long is found before the program starts" {
+  cd "$BATS_TEST_TMPDIR"
+  run --separate-stderr -125 ullage run --report "$(printf 'n%.0s' {1..250})" -- touch started
+  [[ "$stderr" == *"File name too long; nothing was started."* ]]
+  [ ! -e started ]
+}
+
+@test "two reports are not asked for" {
+  cd "$BATS_TEST_TMPDIR"
+  run --separate-stderr -125 ullage run --report r.json -r r.html -- touch started
+  [[ "$stderr" == *"--report is there twice, for r.json and r.html"* ]]
+  [ ! -e started ]
 }
 
 @test "a budget that is exceeded is marked" {
@@ -194,4 +235,18 @@ PY
   [[ "$stderr" == *"1 process that it started still runs, and is not watched any more."* ]]
   some_running "sleep $n"
   kill "$(running "sleep $n")"
+}
+
+@test "the program that did the work is named: exec in a script, a child of a shell" {
+  printf '#!/bin/sh\nexec /usr/bin/python3 -c "import time; time.sleep(0.8)"\n' >"$BATS_TEST_TMPDIR/start"
+  chmod +x "$BATS_TEST_TMPDIR/start"
+  run --separate-stderr ullage run --report "$BATS_TEST_TMPDIR/r.json" -- "$BATS_TEST_TMPDIR/start"
+  [ "$status" -eq 0 ]
+  [[ "$stderr" =~ "  became"\ +python3[.0-9]*\ +Python ]]
+  [ "$(json "$BATS_TEST_TMPDIR/r.json" 'd["became"]["runtime"], "python3" in d["became"]["program"]')" = "('python', True)" ]
+  run --separate-stderr ullage run --report "$BATS_TEST_TMPDIR/r.json" -- sh -c 'sleep 0.8; true'
+  [[ "$stderr" =~ "  became"\ +sleep\ +native ]]
+  run --separate-stderr ullage run --report "$BATS_TEST_TMPDIR/r.json" -- sleep 0.8
+  [[ "$stderr" != *became* ]]
+  [ "$(json "$BATS_TEST_TMPDIR/r.json" 'd["became"]')" = None ]
 }

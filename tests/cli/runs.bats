@@ -66,6 +66,7 @@ recorded() { document && [ "$(d 'len(d["runs"])')" -ge "$1" ]; }
   run -0 --separate-stderr ullage runs 1
   [ "${lines[0]}" = "Run 1" ]
   [[ "$output" == *"command"*"sleep 1.2"* ]]
+  [[ "$output" =~ "  ended"\ +"exit code 0"$'\n' ]]
   [[ "$output" == *"Measured, for the next run"*threads* ]]
 }
 
@@ -109,6 +110,9 @@ refused() {
   [ "$(cat "$BATS_TEST_TMPDIR/notes")" = "my notes" ]
   XDG_DATA_HOME= HOME= refused "XDG_DATA_HOME"
   XDG_DATA_HOME=/proc/none refused /proc/none
+  # What follows is said, and what is not there.
+  XDG_DATA_HOME=/proc/none refused "^ullage: this run is not recorded: the directory /proc/none/ullage of the history cannot be made: "
+  refused "^ullage: this run is not recorded: there is no directory /nowhere/at to keep the history in" --record /nowhere/at/all.db
 }
 
 @test "runs: a read-only home is said and no more" {
@@ -202,4 +206,46 @@ JAVA
   # In a pipe: what bats keeps in files would be cut, too.
   [ "$( (ulimit -f 16; ullage run --budget 300M -- sh -c 'exit 3' 2>&1; echo "code $?") | grep -cE '^code 3|history')" -eq 2 ]
   [ "$( (ulimit -f 16; ullage run -q --budget 300M -- sh -c 'kill -XFSZ $$'; echo "code $?") | cat)" = "code 153" ]
+}
+
+@test "runs: what a launcher starts is what is known, not the launcher" {
+  # Behind a launcher any runtime may come, so threads that were counted show in what a JVM is told.
+  knows() { ullage run --dry-run --budget 512Mi -- "$@" | grep -q 'a stack; [0-9]* threads touch'; }
+  cd "$BATS_TEST_TMPDIR"
+  mkdir one other
+  echo 'sleep 0.3' | tee one/x.sh >other/x.sh
+  cd one
+  for words in 'sh -c "sleep 0.3"' 'env sleep 0.3' 'bash x.sh' 'timeout 5 sleep 0.3'; do
+    eval "ullage run -q --budget 512Mi -- $words"
+    eval "run -0 knows $words"
+    eval "run -1 knows $words more"
+    cd ../other
+    eval "run -1 knows $words"
+    cd ../one
+  done
+  [ "$(/usr/bin/python3 -c 'import sqlite3, sys
+print(*{row[0] for row in sqlite3.connect(sys.argv[1]).execute("SELECT directory FROM runs")})' "$db")" = \
+    "$(pwd -P)" ]
+  document --program x.sh
+  [ "$(d 'len(d["runs"])')" -eq 1 ]
+}
+
+@test "runs: a class is what its class path has by that name" {
+  skip_without javac java
+  cd "$BATS_TEST_TMPDIR"
+  mkdir one other
+  echo 'class H { public static void main(String[] a) throws Exception { Thread.sleep(500); } }' >H.java
+  javac -d one H.java
+  javac -d other H.java
+  knows() { ullage run --dry-run --budget 512Mi -- "$@" | grep -q 'a stack; [0-9]* threads touch'; }
+  ullage run -q --budget 512Mi -- java -cp one H
+  run -0 knows java -cp one H
+  run -0 knows java -cp "$PWD/one" -Dx=y H 7
+  run -1 knows java -cp other H
+  CLASSPATH=one run -0 knows java H
+  cd one
+  run -1 knows java -cp one H
+  run -0 knows java H
+  cd ../other
+  run -1 knows java H
 }

@@ -21,6 +21,38 @@ load helpers
   done
 }
 
+@test "any other signal that one can send is passed on, once" {
+  signals="ABRT ALRM IO PIPE PROF PWR STKFLT URG VTALRM XCPU XFSZ RTMIN RTMIN+5 RTMAX"
+  env --default-signal "$ULLAGE_BIN" run -q -- bash -c '
+    trap "exit 0" TERM
+    for signal in '"$signals"'; do trap "echo got $signal" $signal; done
+    echo ready
+    while :; do sleep 0.02; done' >"$BATS_TEST_TMPDIR/out" 3>&- &
+  ullage=$!
+  until_true grep -q ready "$BATS_TEST_TMPDIR/out"
+  for signal in $signals; do
+    kill -$signal $ullage
+    until_true grep -qFx "got $signal" "$BATS_TEST_TMPDIR/out"
+  done
+  kill -TERM $ullage
+  wait $ullage
+  [ "$(sort "$BATS_TEST_TMPDIR/out" | uniq -d)" = "" ]
+}
+
+@test "an alarm that was set before ullage took the process over ends the program" {
+  [ -x /usr/bin/python3 ] || skip "no /usr/bin/python3"
+  run -142 /usr/bin/python3 -c 'import os, signal, sys; signal.alarm(1); os.execv(sys.argv[1], sys.argv[1:])' \
+    "$ULLAGE_BIN" run -q -- sleep 60
+}
+
+@test "a limit on the size of files ends the program that reaches it, not ullage" {
+  cd "$BATS_TEST_TMPDIR"
+  run -7 bash -c 'ulimit -f 0; "$ULLAGE_BIN" run --report r.json --record h.db -- sh -c "exit 7"'
+  [[ "$output" == *"the report was not written to r.json: File too large"* ]]
+  [ ! -e r.json ]
+  run -153 bash -c 'ulimit -f 0; "$ULLAGE_BIN" run -q -- sh -c "echo more >file"'
+}
+
 @test "told to end, it ends the whole tree" {
   n=$(own_seconds)
   "$ULLAGE_BIN" run -q -- sh -c "(setsid sleep $n &) ; sleep $n & trap '' HUP; sleep $n" 3>&- &

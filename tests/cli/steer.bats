@@ -307,3 +307,14 @@ while True: held = [bytes(4000) for _ in range(4096)]
   mv "$sockets/$pid.own" "$sockets/$pid"
   ullage stat "$pid" && ullage trim "$pid"
 }
+
+@test "stat: a program in a container, which knows itself by another number" {
+  unshare -pf true 2>/dev/null || skip "no pid namespace may be made"
+  LD_PRELOAD=$library ULLAGE_LIVE=1 unshare -pf --kill-child sleep 30 3>&- &
+  pids+=("$!")
+  inner() { pid=$(cat "/proc/$!/task/$!/children" 2>/dev/null | tr -d ' ') && [ -n "$pid" ] && grep -q sleep "/proc/$pid/comm"; }
+  until_true inner
+  run --separate-stderr ullage stat --json "$pid"
+  [ "$status" -eq 0 ]
+  [[ "$output" == *'"live_bytes": '* ]]
+}

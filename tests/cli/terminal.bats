@@ -31,6 +31,8 @@ on_terminal() {
   COLUMNS=40 run on_terminal 0 "" "$ULLAGE_BIN" run --budget 100M -- sleep 1.3
   live=$(printf '%s' "$output" | tr '\r' '\n' | grep -a '^now' | head -1 | sed 's/\x1b\[[0-9]*[mK]//g')
   [ "${#live}" -le 39 ]
+  # Every figure that is there is whole.
+  [[ "$live" =~ ^"now "[0-9]+\.[0-9]" MiB"(.*" of 95.4 MiB")?$ ]]
 }
 
 @test "^C reaches the program once, and its exit code is ours" {
@@ -48,4 +50,10 @@ on_terminal() {
 @test "the program may read the terminal" {
   run on_terminal 0.5 $'hello\n' "$ULLAGE_BIN" run -q -- head -1
   [[ "$output" == *hello*hello* ]]
+}
+
+@test "a terminal that is closed ends the program, as without ullage" {
+  run on_terminal 0.5 "hang up" "$ULLAGE_BIN" run -q -- sh -c 'echo $$ >"$0"; exec sleep 60' "$BATS_TEST_TMPDIR/pid"
+  [ "$output" = "exit 129" ]
+  ! kill -0 "$(cat "$BATS_TEST_TMPDIR/pid")" 2>/dev/null
 }

@@ -42,7 +42,7 @@ class Runs(unittest.TestCase):
 
     def run_python(self, code, groups=NoGroups):
         return demo.one_run(self.options, groups, [sys.executable, "-c", code], "512Mi", False,
-                            os.path.join(self.outer.name, "run"))
+                            os.path.join(self.outer.name, "run"), self.outer.name)
 
     def test_outcomes(self):
         for code, outcome, words in (
@@ -75,7 +75,7 @@ class Runs(unittest.TestCase):
         before = {name: os.environ.get(name) for name in names}
         try:
             os.environ.update({name: "x" for name in names})
-            self.assertFalse(set(names) & set(demo.environment(self.options)))
+            self.assertFalse(set(names) & set(demo.environment(self.outer.name)))
         finally:
             for name, value in before.items():
                 os.environ.pop(name)

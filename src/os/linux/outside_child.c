@@ -17,20 +17,51 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What a run has to do with. SIGTTIN, SIGTTOU and the signals of faults keep their meaning. */
-static const int fetched[] = {SIGCHLD, SIGTERM, SIGINT,  SIGHUP,   SIGQUIT, SIGUSR1,
-                              SIGUSR2, SIGCONT, SIGTSTP, SIGWINCH, SIGALRM, SIGVTALRM};
+/* What a run has to do with: all that may be sent to a program. SIGTTIN, SIGTTOU and the signals of
+ * faults keep their meaning. */
+static const int fetched[] = {SIGCHLD, SIGTERM, SIGINT,   SIGHUP,  SIGQUIT,   SIGUSR1, SIGUSR2,
+                              SIGCONT, SIGTSTP, SIGWINCH, SIGALRM, SIGVTALRM, SIGPROF, SIGABRT,
+                              SIGPIPE, SIGURG,  SIGIO,    SIGPWR,  SIGXCPU,   SIGXFSZ, SIGSTKFLT};
+
+static void fill_fetched(sigset_t *ret_set) {
+  sigemptyset(ret_set);
+  for (size_t i = 0; i < UL_ARRAY_LEN(fetched); i++) sigaddset(ret_set, fetched[i]);
+  for (int i = SIGRTMIN; i <= SIGRTMAX; i++) sigaddset(ret_set, i);
+}
+
+/* A write of ours to a closed pipe or past a limit on files, or too much time of ours: the system
+ * sends it to us as if we had sent it ourselves, and the program has no part in it. */
+static bool is_about_us(const struct signalfd_siginfo *info) {
+  return info->ssi_pid == (uint32_t)getpid() || (info->ssi_signo == SIGXCPU && info->ssi_code > 0);
+}
+
+/* The kernel sends it (a process's code is 0 or negative), and to the whole group. Of a terminal that
+ * was closed only the leader of the session is told; other signals of the kernel, as that of an alarm
+ * which was set before we took the process over, are for one process. */
+static bool is_from_terminal(const struct signalfd_siginfo *info) {
+  if (info->ssi_code <= 0) return false;
+  switch (info->ssi_signo) {
+  case SIGINT:
+  case SIGQUIT:
+  case SIGTSTP:
+  case SIGWINCH:
+  case SIGCONT: return true;
+  case SIGHUP: return getsid(0) != getpid();
+  }
+  return false;
+}
 
 int ul_signals_open(ul_signals *ret_signals) {
   ul_signals       signals;
   sigset_t         set;
   struct sigaction plain = {.sa_handler = SIG_DFL}, ignored = {.sa_handler = SIG_IGN};
-  sigemptyset(&set);
-  for (size_t i = 0; i < UL_ARRAY_LEN(fetched); i++) sigaddset(&set, fetched[i]);
+  fill_fetched(&set);
   if (sigprocmask(SIG_BLOCK, &set, &signals.before) < 0) return -UL_E_SYSTEM;
   /* Started with SIGCHLD ignored, we would never learn how the program ended. */
   sigaction(SIGCHLD, &plain, &signals.child_before);
+  /* What is blocked comes to us although it is ignored; afterwards our own writes just fail. */
   sigaction(SIGPIPE, &ignored, &signals.pipe_before);
+  sigaction(SIGXFSZ, &ignored, &signals.file_size_before);
   signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (signals.fd < 0) return -UL_E_SYSTEM;
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -66,8 +97,9 @@ void ul_signals_next(ul_signals *signals, uint64_t timeout_ns, ul_signal *ret_si
     if (ready[1 + i].revents) ret_signal->ready_fd = signals->watched[i];
   }
   if (read(signals->fd, &info, sizeof info) != (ssize_t)sizeof info) return;
+  if (is_about_us(&info)) return;
   ret_signal->number = (int)info.ssi_signo;
-  ret_signal->from_terminal = info.ssi_code > 0; /* SI_KERNEL; a process's are 0 or negative */
+  ret_signal->from_terminal = is_from_terminal(&info);
 }
 
 void ul_signals_stop_here(void) {
@@ -78,13 +110,13 @@ void ul_signals_stop_here(void) {
 static void become(const ul_child_order *order, int parent, int report) {
   const ul_signals *signals = order->signals;
   /* Nothing of the program's is to count elsewhere, so before anything of it is there. */
-  int group = order->join ? open(order->join, O_WRONLY | O_CLOEXEC) : -1;
-  if (group >= 0 && write(group, "0", 1) < 0) {
+  if (order->join_fd >= 0 && write(order->join_fd, "0", 1) < 0) {
   } /* the parent looks whether we are in it */
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != parent) _exit(127); /* ended before the line above */
   sigaction(SIGCHLD, &signals->child_before, NULL);
   sigaction(SIGPIPE, &signals->pipe_before, NULL);
+  sigaction(SIGXFSZ, &signals->file_size_before, NULL);
   sigprocmask(SIG_SETMASK, &signals->before, NULL);
   execve(order->path, order->arguments, order->environment);
   int error = errno;

@@ -31,6 +31,8 @@
 #define NAME        "ullage-run-"
 #define KILL_ROUNDS 200 /* of 5 ms: more than a process needs to give back some GB */
 #define DEPTH_MAX   8   /* of groups below ours */
+#define SHORT_PATH  60
+#define PARTS_MAX   250 /* bytes of a path in a sentence; a name has 255 at most */
 
 /* What may be charged between a word from the kernel and our answer: it charges in batches of 64
  * pages for each core, and a thread may be in the middle of a huge page. */
@@ -93,35 +95,52 @@ static int make(ul_enclosure *enclosure, const char *parent, ul_enclosure_announ
   return -errno;
 }
 
-static void explain(int error, const char *group, char why_not[200]) {
+/* A short path; of a longer one the last two parts, each whole: names are often long numbers, and half of one
+ * finds nothing. The last one alone where two are too long for a sentence. */
+static const char *last_parts(const char *group) {
+  const char *last = strrchr(group, '/'), *before = last;
+  if (!last || strlen(group) < SHORT_PATH) return group;
+  while (before > group && *--before != '/') {
+  }
+  const char *from = *before == '/' && strlen(before) < PARTS_MAX ? before : last;
+  return from + (from > group ? 1 : 0); /* not the slash, but where it is all of the path */
+}
+
+static void explain(int error, const char *group, char why_not[UL_ENCLOSURE_WHY_MAX]) {
+  const char *parts = last_parts(group), *dots = parts > group ? ".../" : "";
   switch (-error) {
   case EACCES:
   case EPERM:
-    snprintf(why_not, 200,
-             "making a cgroup below %.60s is not permitted; run as root, or in a delegated scope "
-             "(systemd-run --user --scope -p Delegate=yes)",
-             group);
+    snprintf(
+        why_not, UL_ENCLOSURE_WHY_MAX,
+        "making a cgroup below %s%.250s is not permitted; run as root, or in a delegated scope "
+        "(systemd-run --user --scope -p Delegate=yes)",
+        dots, parts);
     return;
   case EROFS:
-    snprintf(why_not, 200, "%.120s is mounted read-only, as containers do", group);
+    snprintf(why_not, UL_ENCLOSURE_WHY_MAX, "%s%.250s is mounted read-only, as containers do", dots,
+             parts);
     return;
   case EBUSY:
-    snprintf(why_not, 200,
-             "the cgroup %.100s holds processes itself, so it can have no limited part", group);
+    snprintf(why_not, UL_ENCLOSURE_WHY_MAX,
+             "the cgroup %s%.250s holds processes itself, so it can have no limited part", dots,
+             parts);
     return;
-  default: snprintf(why_not, 200, "a cgroup below %.100s: %.60s", group, strerror(-error));
+  default:
+    snprintf(why_not, UL_ENCLOSURE_WHY_MAX, "a cgroup below %s%.250s: %.60s", dots, parts,
+             strerror(-error));
   }
 }
 
 int ul_enclosure_open(uint64_t limit_bytes, ul_enclosure_announce *announce, void *arg,
-                      ul_enclosure *ret_enclosure, char ret_why_not[200]) {
+                      ul_enclosure *ret_enclosure, char ret_why_not[UL_ENCLOSURE_WHY_MAX]) {
   ul_enclosure enclosure;
   char         v1[512], v2[512];
   ul_enclosure_init(&enclosure);
   ul_group_of(getpid(), v1, v2);
   char *parent = v1[0] ? v1 : v2;
   if (!parent[0]) {
-    snprintf(ret_why_not, 200, "no memory cgroup is visible from here");
+    snprintf(ret_why_not, UL_ENCLOSURE_WHY_MAX, "no memory cgroup is visible from here");
     return -UL_E_SYSTEM;
   }
   int error = 0;
@@ -143,6 +162,12 @@ int ul_enclosure_open(uint64_t limit_bytes, ul_enclosure_announce *announce, voi
 
 void ul_enclosure_join_file(const ul_enclosure *enclosure, char ret_path[600]) {
   snprintf(ret_path, 600, "%s/cgroup.procs", enclosure->group);
+}
+
+int ul_enclosure_join_open(const ul_enclosure *enclosure) {
+  char path[600];
+  ul_enclosure_join_file(enclosure, path);
+  return open(path, O_WRONLY | O_CLOEXEC);
 }
 
 bool ul_enclosure_holds(const ul_enclosure *enclosure, int pid) {

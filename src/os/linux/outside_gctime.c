@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "os/insight.h"
+#include "os/process.h"
 
 #define COMPRESSED_MOST (32 * UL_GIB)
 
@@ -171,24 +172,6 @@ int ul_insight_environment(int pid, const char *name, char *ret_value, size_t ca
 
 /* ---- The counters of a JVM -------------------------------------------------------------------- */
 
-/* Its number where it lives: the last of NSpid. And its user. */
-static int look_inside(int pid, int *ret_inner_pid, uid_t *ret_user) {
-  char        path[80], text[4096];
-  struct stat facts;
-  snprintf(path, sizeof path, "/proc/%d", pid);
-  if (stat(path, &facts) < 0) return failure();
-  *ret_user = facts.st_uid;
-  *ret_inner_pid = pid;
-  snprintf(path, sizeof path, "/proc/%d/status", pid);
-  ssize_t length = read_text(path, text, sizeof text);
-  if (length < 0) return (int)length;
-  const char *line = strstr(text, "\nNSpid:");
-  if (!line) return 0;
-  char *at = (char *)line + 7;
-  while (*at == '\t' || *at == ' ') *ret_inner_pid = (int)strtol(at, &at, 10);
-  return 0;
-}
-
 static int open_counters(const char *path, uid_t user) {
   struct stat facts;
   int         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -203,10 +186,11 @@ static int open_counters(const char *path, uid_t user) {
 int ul_insight_jvm_open(int pid, int *ret_fd) {
   char          path[512], names[1024];
   struct passwd entry, *found = NULL;
-  int           inner = 0;
-  uid_t         user = 0;
-  int           error = look_inside(pid, &inner, &user);
-  if (error < 0) return error;
+  struct stat   facts;
+  snprintf(path, sizeof path, "/proc/%d", pid);
+  if (stat(path, &facts) < 0) return failure();
+  uid_t user = facts.st_uid;
+  int   inner = ul_process_inner_pid(pid);
   /* The name of the directory is the user's, as the JVM's own system knows him. */
   if (getpwuid_r(user, &entry, names, sizeof names, &found) == 0 && found) {
     snprintf(path, sizeof path, "/proc/%d/root/tmp/hsperfdata_%.200s/%d", pid, entry.pw_name,

@@ -125,6 +125,27 @@ int ul_process_usage_read(int pid, ul_process_usage *ret_usage) {
   return 0;
 }
 
+int ul_process_inner_pid(int pid) {
+  char  path[64], line[256];
+  int   inner = pid;
+  FILE *file;
+  snprintf(path, sizeof path, "/proc/%d/status", pid);
+  file = fopen(path, "re");
+  if (!file) return pid;
+  while (fgets(line, sizeof line, file)) {
+    if (strncmp(line, "NSpid:", 6) != 0) continue;
+    char *at = line + 6; /* the number in each namespace, ours first */
+    for (char *end = at; *at != '\n' && *at; at = end) {
+      long number = strtol(at, &end, 10);
+      if (end == at) break;
+      inner = (int)number;
+    }
+    break;
+  }
+  fclose(file);
+  return inner;
+}
+
 int ul_process_pss(int pid, uint64_t *ret_bytes) {
   char buffer[2048];
   int  error = read_text_of(pid, "smaps_rollup", buffer, sizeof buffer);

@@ -108,6 +108,7 @@ enum ul_group_owner {
   UL_OWNER_KUBERNETES,
   UL_OWNER_LXC,
   UL_OWNER_SYSTEMD,
+  UL_OWNER_ULLAGE, /* the enclosure of a run */
   UL_OWNER_UNKNOWN
 };
 

@@ -61,12 +61,33 @@ static enum ul_group_owner in_container(enum ul_group_owner owner, const char *k
   return ends_there(end) ? owner : UL_OWNER_UNKNOWN;
 }
 
+/* "ullage-run-PID-START" (os/linux/outside_enclosure.c), or a group that the program made in it. The
+ * name is the process that supervises the run. False: it is neither. */
+static bool in_ullage(const char *path, char ret_name[192], const char **ret_end) {
+  static const char mark[] = "/ullage-run-";
+  const char       *at = strstr(path, mark);
+  if (!at) return false;
+  const char *pid = at + sizeof mark - 1;
+  size_t      digits = strspn(pid, "0123456789");
+  if (digits == 0 || digits > 10 || pid[digits] != '-') return false;
+  const char *start = pid + digits + 1;
+  size_t      more = strspn(start, "0123456789");
+  if (more == 0 || (start[more] != 0 && start[more] != '/')) return false;
+  snprintf(ret_name, 192, "%.*s", (int)digits, pid);
+  *ret_end = start + more;
+  return true;
+}
+
 enum ul_group_owner ul_doctor_owner(const char *path, char ret_name[192], char ret_text[256]) {
   const char *last = last_part(path), *end;
   ret_name[0] = 0;
   if (strcmp(path, "/") == 0 || path[0] == 0) {
     snprintf(ret_text, 256, "the group that holds everything visible here");
     return UL_OWNER_NOBODY;
+  }
+  if (in_ullage(path, ret_name, &end)) {
+    snprintf(ret_text, 256, "%s`ullage run` (process %s)", *end ? "a group inside " : "", ret_name);
+    return *end ? UL_OWNER_UNKNOWN : UL_OWNER_ULLAGE;
   }
   if (strstr(path, "kubepods")) return kubernetes(path, ret_name, ret_text);
   if (id_after(path, "/docker-", ret_name, &end) || id_after(path, "/docker/", ret_name, &end)) {
@@ -112,6 +133,9 @@ static void command_limit(ul_diagnosis *diagnosis, const ul_facts_group *group, 
   case UL_OWNER_LXC:
     ul_doctor_command(diagnosis, "lxc config set %s limits.memory %lluMiB",
                       ul_doctor_quoted(word, sizeof word, name), mib);
+    return;
+  case UL_OWNER_ULLAGE: /* its wall is moved by ullage alone */
+    ul_doctor_command(diagnosis, "ullage run --budget %lluMi -- PROG", mib);
     return;
   case UL_OWNER_SYSTEMD:
     ul_doctor_command(diagnosis, "sudo systemctl set-property %s MemoryMax=%lluM",
@@ -209,7 +233,10 @@ static void judge_group(const ul_facts *facts, const ul_facts_group *group,
       command_write(diagnosis, group, "max", "memory.high");
     }
   }
-  if (group->kills_disabled) {
+  const char *end;
+  char        supervisor[192];
+  /* The pause of a run is not for ever: its ullage answers at the wall. */
+  if (group->kills_disabled && !in_ullage(group->path, supervisor, &end)) {
     ul_doctor_add(diagnosis, UL_FINDING_GROUP_PAUSES, "%.100s has the killer switched off",
                   group->path);
     command_write(diagnosis, group, "0", "memory.oom_control");

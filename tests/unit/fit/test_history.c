@@ -113,6 +113,16 @@ static void what_is_known_of_earlier_runs(void **state) {
   ul_history_close(history);
 }
 
+static void identity_of(const char *program, const char *runtime, char *const *arguments,
+                        char ret_identity[UL_HISTORY_TEXT_MAX]) {
+  ul_history_program told = {.path = program,
+                             .runtime = runtime,
+                             .arguments = arguments,
+                             .directory = "/d",
+                             .class_path = "c.jar:/x"};
+  ul_history_identity(&told, ret_identity);
+}
+
 /* What a run is called, whatever else stands on its command line. */
 static void who_is_the_same(void **state) {
   static const struct {
@@ -121,18 +131,30 @@ static void who_is_the_same(void **state) {
       {"go", {"svc", "-p", "80"}, "/bin/p"},
       {"native", {"svc", "script"}, "/bin/p"},
       {NULL, {"svc", "script"}, "/bin/p"},
-      {"jvm", {"java", "-Xmx1g", "-cp", "a:b", "-ea", "com.a.Main", "x"}, "/bin/p com.a.Main"},
-      {"jvm", {"java", "-jar", "gone.jar", "x"}, "/bin/p gone.jar"},
-      {"jvm", {"java", "-m", "a/b.C"}, "/bin/p -m a/b.C"},
-      {"jvm", {"java", "-version"}, "/bin/p"},
-      {"python", {"python3", "-u", "-W", "error", "gone.py", "-c"}, "/bin/p gone.py"},
-      {"python", {"python3", "-m", "http.server", "80"}, "/bin/p -m http.server"},
-      {"python", {"python3", "-c", "print(1)"}, "/bin/p -c"},
-      {"python", {"python3", "-"}, "/bin/p"},
-      {"python", {"python3"}, "/bin/p"},
-      {"python", {"python3", "-m"}, "/bin/p"},
-      {"node", {"node", "--max-old-space-size=4", "-r", "x.js", "gone.js"}, "/bin/p gone.js"},
-      {"node", {"node", "--", "gone.js"}, "/bin/p gone.js"},
+      {"jvm", {"java", "-Xmx1g", "-cp", "a:b", "-ea", "Main", "x"}, "/bin/p -cp /d/a:/d/b Main"},
+      {"jvm", {"java", "--class-path=a:", "Main"}, "/bin/p -cp /d/a:/d Main"},
+      {"jvm", {"java", "Main", "7"}, "/bin/p -cp /d/c.jar:/x Main"},
+      {"jvm", {"java", "-jar", "gone.jar", "x"}, "/bin/p /d/gone.jar"},
+      {"jvm", {"java", "-p", "m", "-m", "a/b.C"}, "/bin/p -cp /d/m -m a/b.C"},
+      {"jvm", {"java", "--module=a/b.C"}, "/bin/p -cp /d -m a/b.C"},
+      {"jvm", {"java", "Gone.java", "x"}, "/bin/p /d/Gone.java"},
+      {"jvm", {"java", "--source", "17", "Gone"}, "/bin/p /d/Gone"},
+      {"jvm", {"java", "@opt", "Main"}, "/bin/p @/d java @opt Main"},
+      {"jvm", {"java", "-version"}, "/bin/p @/d java -version"},
+      {"python", {"python3", "-u", "-W", "error", "gone.py", "-c"}, "/bin/p /d/gone.py"},
+      {"python", {"python3", "-m", "http.server", "80"}, "/bin/p @/d -m http.server"},
+      {"python", {"python3", "-Bmhttp.server", "80"}, "/bin/p @/d -m http.server"},
+      {"python", {"/x/python3", "-c", "print(1)", "5"}, "/bin/p @/d python3 -c 'print(1)' 5"},
+      {"python", {"python3", "-Bc", "a", "5"}, "/bin/p @/d python3 -Bc a 5"},
+      {"python", {"python3", "-"}, "/bin/p @/d python3 -"},
+      {"python", {"python3"}, "/bin/p @/d python3"},
+      {"python", {"python3", "-m"}, "/bin/p @/d python3 -m"},
+      {"node", {"node", "--max-old-space-size=4", "-r", "x.js", "gone.js"}, "/bin/p /d/gone.js"},
+      {"node", {"node", "--", "/gone.js", "5"}, "/bin/p /gone.js"},
+      {"node", {"node", "-e", "f()", "5"}, "/bin/p @/d node -e 'f()' 5"},
+      {"node", {"node", "--eval=f()"}, "/bin/p @/d node '--eval=f()'"},
+      {"dotnet", {"dotnet", "--fx-version", "8", "gone.dll", "5"}, "/bin/p /d/gone.dll"},
+      {"dotnet", {"dotnet", "run", "5"}, "/bin/p @/d dotnet run 5"},
       {"python", {"python3", "/bin/../bin/sh"}, NULL},
   };
   char identity[UL_HISTORY_TEXT_MAX], *real = realpath("/bin/sh", NULL), through[PATH_MAX + 8];
@@ -141,24 +163,71 @@ static void who_is_the_same(void **state) {
   snprintf(through, sizeof through, "/bin/p %s", real);
   free(real);
   for (size_t i = 0; i < UL_ARRAY_LEN(cases); i++) {
-    ul_history_identity("/bin/p", cases[i].runtime, (char *const *)cases[i].arguments, identity);
+    identity_of("/bin/p", cases[i].runtime, (char *const *)cases[i].arguments, identity);
     assert_string_equal(identity, cases[i].identity ? cases[i].identity : through);
   }
 }
 
+/* sh, npm, env: what they start is on the command line, or in the directory. */
+static void a_launcher_is_what_it_starts(void **state) {
+  char               one[UL_HISTORY_TEXT_MAX], other[UL_HISTORY_TEXT_MAX];
+  ul_history_program told = {.path = "/bin/p",
+                             .runtime = "native",
+                             .is_launcher = true,
+                             .arguments = (char *const[]){"/x/sh", "-c", "node a.js", NULL},
+                             .directory = "/d"};
+  (void)state;
+  ul_history_identity(&told, one);
+  assert_string_equal(one, "/bin/p @/d sh -c 'node a.js'");
+  told.arguments = (char *const[]){"sh", "-c", "node", "a.js", NULL};
+  ul_history_identity(&told, other);
+  assert_string_equal(other, "/bin/p @/d sh -c node a.js");
+  told.directory = NULL;
+  ul_history_identity(&told, other);
+  assert_string_equal(other, "/bin/p @? sh -c node a.js");
+  /* A command that a package installed: its runtime's words are not looked at. */
+  told.runtime = "node";
+  told.is_script = true;
+  told.directory = "/e";
+  told.arguments = (char *const[]){"npm", "start", NULL};
+  ul_history_identity(&told, other);
+  assert_string_equal(other, "/bin/p @/e npm start");
+}
+
 /* ./app.py 7: the file says which interpreter, and 7 is its own. A link leads to the file. */
 static void a_script_has_arguments_of_its_own(void **state) {
-  char  identity[UL_HISTORY_TEXT_MAX], script[80], linked[80];
-  char *arguments[] = {"app.py", "7", NULL};
+  char               identity[UL_HISTORY_TEXT_MAX], script[80], linked[80];
+  ul_history_program told = {.path = script,
+                             .runtime = "python",
+                             .is_script = true,
+                             .arguments = (char *const[]){"app.py", "7", NULL}};
   (void)state;
   snprintf(script, sizeof script, "%s/app.py", directory);
   snprintf(linked, sizeof linked, "%s/link", directory);
   write_file(script, "#!/usr/bin/python3\n", 19);
   assert_int_equal(symlink(script, linked), 0);
-  ul_history_identity(script, "python", arguments, identity);
+  ul_history_identity(&told, identity);
   assert_string_equal(identity, script);
-  ul_history_identity(linked, "python", arguments, identity);
+  told.path = linked;
+  ul_history_identity(&told, identity);
   assert_string_equal(identity, script);
+}
+
+/* What differs beyond the room that there is still differs. */
+static void long_commands_stay_apart(void **state) {
+  char  one[UL_HISTORY_TEXT_MAX], other[UL_HISTORY_TEXT_MAX], text[5000];
+  char *words[] = {"python3", "-c", text, NULL};
+  (void)state;
+  memset(text, 'x', sizeof text);
+  text[sizeof text - 1] = 0;
+  identity_of("/bin/p", "python", words, one);
+  identity_of("/bin/p", "python", words, other);
+  assert_string_equal(one, other);
+  assert_int_equal(strlen(one), UL_HISTORY_TEXT_MAX - 1);
+  text[4500] = 'y';
+  identity_of("/bin/p", "python", words, other);
+  assert_string_not_equal(one, other);
+  assert_memory_equal(one, other, UL_HISTORY_TEXT_MAX - 20);
 }
 
 /* Whatever the length of the words, a terminated text. */
@@ -170,9 +239,9 @@ static void long_words_are_cut(void **state) {
   for (size_t length = UL_HISTORY_TEXT_MAX - 40; length < UL_HISTORY_TEXT_MAX + 40; length++) {
     memset(word, 'x', length);
     word[length] = 0;
-    ul_history_identity("/bin/p", "python", (char *const[]){"python3", word, NULL}, text);
+    identity_of("/bin/p", "python", (char *const[]){"python3", word, NULL}, text);
     assert_true(memchr(text, 0, sizeof text) != NULL);
-    ul_history_identity(word, "python", (char *const[]){"python3", "s.py", NULL}, text);
+    identity_of(word, "python", (char *const[]){"python3", "s.py", NULL}, text);
     assert_true(memchr(text, 0, sizeof text) != NULL);
     ul_history_command(quoted, text);
     assert_true(memchr(text, 0, sizeof text) != NULL);
@@ -229,6 +298,8 @@ int main(void) {
       cmocka_unit_test_setup(asking_for_some, each),
       cmocka_unit_test_setup(what_is_known_of_earlier_runs, each),
       cmocka_unit_test_setup(who_is_the_same, each),
+      cmocka_unit_test_setup(a_launcher_is_what_it_starts, each),
+      cmocka_unit_test_setup(long_commands_stay_apart, each),
       cmocka_unit_test_setup(a_script_has_arguments_of_its_own, each),
       cmocka_unit_test_setup(long_words_are_cut, each),
       cmocka_unit_test_setup(a_long_run_is_thinned_as_it_goes, each),

@@ -98,6 +98,27 @@ static void the_default_place(void **state) {
   assert_non_null(strstr(note.text, "neither XDG_DATA_HOME nor HOME"));
 }
 
+/* It is said what cannot be made or is not there, not that there is no history yet. */
+static void a_directory_that_cannot_be_there(void **state) {
+  char             file[80], named[96];
+  ul_history      *history;
+  ul_history_order order = {.writes = true};
+  (void)state;
+  snprintf(file, sizeof file, "%s/file", directory);
+  snprintf(named, sizeof named, "%s/none/h.db", directory);
+  write_file(file, "", 0);
+  setenv("XDG_DATA_HOME", file, 1);
+  assert_int_equal(ul_history_open(&order, &history, &note), -UL_E_SYSTEM);
+  assert_non_null(strstr(note.text, "/file/ullage of the history cannot be made: Not a directory"));
+  assert_non_null(strstr(note.text, "ULLAGE_HISTORY=off"));
+  order.path = named;
+  assert_int_equal(ul_history_open(&order, &history, &note), -UL_E_SYSTEM);
+  assert_non_null(strstr(note.text, "there is no directory "));
+  assert_non_null(strstr(note.text, "/none to keep the history in"));
+  order.writes = false; /* to a reader it is just empty */
+  assert_int_equal(ul_history_open(&order, &history, &note), -UL_E_NOTFOUND);
+}
+
 /* A damaged file of ours makes way for a new one, and is kept beside it. */
 static void a_damaged_one_is_moved_aside(void **state) {
   char        aside[96];
@@ -217,6 +238,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(what_may_not_be_trusted_is_refused, each),
       cmocka_unit_test_setup(the_default_place, each),
+      cmocka_unit_test_setup(a_directory_that_cannot_be_there, each),
       cmocka_unit_test_setup(a_damaged_one_is_moved_aside, each),
       cmocka_unit_test_setup(damage_found_while_writing, each),
       cmocka_unit_test_setup(a_locked_one_is_said_and_left, each),

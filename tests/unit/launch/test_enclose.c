@@ -94,7 +94,7 @@ static void end_child(int pid) {
 
 static void not_wanted(void **state) {
   ul_enclose enclose;
-  char       text[320];
+  char       text[UL_ENCLOSE_TEXT_MAX];
   (void)state;
   ul_enclose_start(&enclose, false, LIMIT, 0, announce, NULL);
   assert_int_equal(enclose.kind, UL_ENCLOSURE_NONE);
@@ -107,7 +107,7 @@ static void not_wanted(void **state) {
 
 static void made_and_taken_away(void **state) {
   ul_enclose enclose;
-  char       text[320];
+  char       text[UL_ENCLOSE_TEXT_MAX];
   (void)state;
   start_or_skip(&enclose, 0);
   assert_string_equal(announced, enclose.path);

@@ -95,6 +95,18 @@ static void growth_is_a_slope(void **state) {
   assert_true(ul_figures_growth(&figures) < -(int64_t)(19 * MIB));
 }
 
+static void growth_that_has_ended_is_not_told(void **state) {
+  (void)state;
+  ul_figures_init(&figures, 0);
+  for (uint64_t i = 0; i <= 100; i++) ul_figures_add(&figures, i * 50 * MS, 100 * MIB + i * MIB);
+  for (uint64_t i = 101; i <= 126; i++) ul_figures_add(&figures, i * 50 * MS, 200 * MIB);
+  assert_int_equal(ul_figures_growth(&figures), 0); /* 1.3 s after it ended at 5 s */
+  for (uint64_t i = 0; i < 10; i++) {               /* one look a second, where the tree is large */
+    ul_figures_add(&figures, 10 * SEC + i * SEC, 200 * MIB + i * 7 * MIB);
+  }
+  assert_int_equal(ul_figures_growth(&figures), 7 * MIB);
+}
+
 /* Months in one bucket: weights are halved instead of overflowing, and the shares stay. */
 static void a_long_run(void **state) {
   (void)state;
@@ -142,6 +154,7 @@ int main(void) {
       cmocka_unit_test(a_short_run_has_a_short_start),
       cmocka_unit_test(one_low_look_is_no_floor),
       cmocka_unit_test(growth_is_a_slope),
+      cmocka_unit_test(growth_that_has_ended_is_not_told),
       cmocka_unit_test(a_long_run),
       cmocka_unit_test(the_kernel_may_know_of_more),
       cmocka_unit_test(extreme_values),

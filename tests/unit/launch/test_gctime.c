@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -61,6 +62,7 @@ static pid_t start(char *const *arguments) {
   pid_t pid = fork();
   assert_true(pid >= 0);
   if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* it runs for ever: a test that fails must not leave it */
     if (chdir(directory) < 0) _exit(126);
     setenv("GOMEMLIMIT", "64MiB", 1);
     setenv("GOGC", "off", 1);
@@ -106,6 +108,16 @@ static bool has_full_collection(const ul_gc_figures *figures) {
   return has_share(figures) && figures->live_bytes != UL_GC_UNKNOWN;
 }
 
+static bool has_cycles(const ul_gc_figures *figures) {
+  return figures->collections != UL_GC_UNKNOWN && figures->collections >= 2;
+}
+
+static uint64_t collections_before;
+
+static bool has_more_cycles(const ul_gc_figures *figures) {
+  return figures->collections > collections_before;
+}
+
 static void a_go_program(const char *flags) {
   char        command[256];
   char *const arguments[] = {"./program", NULL};
@@ -117,6 +129,10 @@ static void a_go_program(const char *flags) {
   if (in_directory(command) != 0) skip();
   pid_t pid = start(arguments);
   ul_gctime_open(pid, UL_RUNTIME_GO, &gctime);
+  read_until(&gctime, has_cycles);
+  assert_in_range(gctime.figures.live_bytes, 15 * UL_MIB, 64 * UL_MIB); /* 16 MiB */
+  collections_before = gctime.figures.collections;
+  read_until(&gctime, has_more_cycles);
   read_until(&gctime, has_share);
   assert_true(gctime.figures.share <= 1);
   assert_true(gctime.figures.gc_cpu_ns <= gctime.figures.busy_ns);

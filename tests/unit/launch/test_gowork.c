@@ -49,6 +49,35 @@ static void the_times_of_a_program(void **state) {
   assert_false(ul_gowork_times(sums, &gc_ns, &busy_ns));
 }
 
+/* What lies before the sums in workType, as Go 1.26 has it; each field that cannot be is refused. */
+static void the_last_cycle(void **state) {
+  struct {
+    uint32_t cycles;
+    int32_t  stop, most, padding;
+    int64_t  times[5]; /* sweep end, mark, mark end, end, pause */
+    uint64_t heap[3];
+  } good = {14, 2, 2, 0, {100, 110, 150, 151, 30}, {1246 << 20, 1371 << 20, 1245 << 20}}, bad;
+  uint64_t cycles = 7, live = 7;
+  (void)state;
+  assert_int_equal(sizeof good, UL_GOWORK_CYCLE_BYTES);
+  assert_true(ul_gowork_cycle(&good, &cycles, &live));
+  assert_int_equal(cycles, 14);
+  assert_int_equal(live, 1245 << 20);
+  for (unsigned i = 0; i < 7; i++) {
+    bad = good;
+    switch (i) {
+    case 0: bad.cycles = 0; break;
+    case 1: bad.most = 0; break;
+    case 2: bad.most = -1; break;
+    case 3: bad.times[0] = 0; break;
+    case 4: bad.times[1] = 99; break;
+    case 5: bad.heap[2] = bad.heap[1] + 1; break;
+    case 6: bad.heap[2] = 0; break;
+    }
+    assert_false(ul_gowork_cycle(&bad, &cycles, &live));
+  }
+}
+
 static void they_are_found_anywhere(void **state) {
   (void)state;
   for (unsigned round = 0; round < 50; round++) {
@@ -112,9 +141,8 @@ static void limits_as_go_reads_them(void **state) {
 
 int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_times_of_a_program),
-      cmocka_unit_test(they_are_found_anywhere),
-      cmocka_unit_test(too_many_and_too_few),
+      cmocka_unit_test(the_times_of_a_program),  cmocka_unit_test(the_last_cycle),
+      cmocka_unit_test(they_are_found_anywhere), cmocka_unit_test(too_many_and_too_few),
       cmocka_unit_test(limits_as_go_reads_them),
   };
   seed = (uint64_t)time(NULL);

@@ -9,8 +9,8 @@ static void the_limit_by_the_formula(void **state) {
   } rows[] = {
       {1500 * UL_MIB, 0, "1320MiB"},            /* 0.88 B */
       {1500000000, 0, "1258MiB"},               /* 1500M is 1430.5 MiB: an integer all the same */
-      {1500 * UL_MIB, 1, "1425MiB"},            /* 0.95 B: R would leave 1455 */
-      {1500 * UL_MIB, 100 * UL_MIB, "1355MiB"}, /* B - R - off-heap */
+      {1500 * UL_MIB, 1, "1319MiB"},            /* as little as a byte is off the heap */
+      {1500 * UL_MIB, 100 * UL_MIB, "1220MiB"}, /* 0.88 B - off-heap */
       {100 * UL_MIB, 0, "84MiB"},               /* R is 16 MiB at least */
       {24 * UL_MIB, 0, "8MiB"},
   };

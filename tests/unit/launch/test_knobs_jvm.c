@@ -33,8 +33,9 @@ static void what_was_measured_is_used(void **state) {
                                 .direct_bytes = 150 * UL_MIB,
                                 .threads = 20};
   assert_int_equal(make(), 0);
-  assert_string_equal(value_of("-XX:MaxMetaspaceSize="), "13m");
-  assert_string_equal(value_of("-XX:ReservedCodeCacheSize="), "30m");
+  /* In the sum 13 and 30 MiB; as limits what an unknown program would get. */
+  assert_string_equal(value_of("-XX:MaxMetaspaceSize="), "48m");
+  assert_string_equal(value_of("-XX:ReservedCodeCacheSize="), "48m");
   assert_string_equal(value_of("-XX:MaxDirectMemorySize="), "195m");
   /* 512 - 16 - 13 - 30 - 195 - 5 - 24 = 229; / 1.01 */
   assert_string_equal(value_of("-Xmx"), "226m");
@@ -43,7 +44,11 @@ static void what_was_measured_is_used(void **state) {
   assert_true(warned("more than 85 % of the heap of 226 MiB"));
   input.facts = (ul_knob_facts){.classes = 5000};
   assert_int_equal(make(), 0);
-  assert_string_equal(value_of("-XX:MaxMetaspaceSize="), "24m"); /* 14 MB + 10.15 MB */
+  /* 14 MB + 10.15 MB; 512 - 16 - 24 - 48 - 10 - 8 - 24 = 382; / 1.01 */
+  assert_string_equal(value_of("-Xmx"), "378m");
+  input.facts.metaspace_bytes = 100 * UL_MIB;
+  assert_int_equal(make(), 0);
+  assert_string_equal(value_of("-XX:MaxMetaspaceSize="), "130m");
 }
 
 /* Once they are measured the heap is fixed, and the limit stays loose: one that is reached is an

@@ -133,8 +133,37 @@ static void what_cannot_be_preloaded_is_enclosed_only(void **state) {
   begin(UL_RUNTIME_NATIVE, 512 * UL_MIB);
   input.preloads = false;
   assert_int_equal(make(), 0);
-  assert_int_equal(knobs.count, 0);
+  assert_int_equal(ul_knobs_own_count(&knobs), 0);
   assert_true(warned("kept by enclosure only"));
+}
+
+/* A lock, a recorder, a wrapper in C: whatever it is, the Go program or the JVM that it starts finds
+ * its settings, and nothing is said of them. */
+static void whatever_it_starts_is_told(void **state) {
+  (void)state;
+  begin(UL_RUNTIME_NATIVE, 512 * UL_MIB);
+  input.preloads = true;
+  assert_int_equal(make(), 0);
+  assert_int_equal(ul_knobs_own_count(&knobs), 2); /* ULLAGE_BUDGET, ULLAGE_BUDGET_OTHER */
+  assert_string_equal(value_of("GOMEMLIMIT"), "450MiB");
+  assert_string_equal(value_of("PYTHONMALLOC"), "malloc");
+  assert_string_equal(row_of("-XX:MaxRAM=")->variable, "JAVA_TOOL_OPTIONS");
+  assert_null(row_of("-Xmx")); /* it could clash with one that is passed on */
+  assert_int_equal(knobs.warning_count, 0);
+  begin(UL_RUNTIME_GO, 100 * UL_MIB); /* less than a JVM needs, which this is not */
+  assert_int_equal(make(), 0);
+  assert_null(row_of("-XX:MaxRAM="));
+  assert_non_null(row_of("--max-old-space-size"));
+  assert_int_equal(knobs.warning_count, 0);
+}
+
+static void a_launcher_says_who_has_too_little(void **state) {
+  (void)state;
+  begin(UL_RUNTIME_NATIVE, 60 * UL_MIB);
+  program.is_launcher = true;
+  assert_int_equal(make(), 0);
+  assert_true(warned("told nothing: JVM (1"));
+  assert_true(warned("Node (75 MiB)"));
 }
 
 int main(void) {
@@ -146,6 +175,8 @@ int main(void) {
       cmocka_unit_test(python_shut_against_us_is_said),
       cmocka_unit_test(native_is_told_the_budget_less_a_reserve),
       cmocka_unit_test(what_cannot_be_preloaded_is_enclosed_only),
+      cmocka_unit_test(whatever_it_starts_is_told),
+      cmocka_unit_test(a_launcher_says_who_has_too_little),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,6 +86,16 @@ static void refused(const ul_price_point *points, size_t count, const char *reas
   if (!strstr(why, reason)) fail_msg("'%s' does not say '%s'", why, reason);
 }
 
+/* A run that did nothing but collect says nothing of the curve, and does not spoil what others say. */
+static void a_choked_run_is_left_out(void **state) {
+  const ul_price_point points[] = {
+      {1300 * UL_MIB, 1}, {1500 * UL_MIB, .25}, {1900 * UL_MIB, .14}, {2400 * UL_MIB, .09}};
+  ul_price price;
+  (void)state;
+  assert_int_equal(ul_price_fit(points, 4, &price, why), 0);
+  assert_int_equal(price.points, 3);
+}
+
 static void what_cannot_be_is_refused(void **state) {
   static const ul_price_point one[] = {{UL_GIB, .3}};
   static const ul_price_point same[] = {{UL_GIB, .3}, {UL_GIB, .2}};
@@ -96,7 +106,7 @@ static void what_cannot_be_is_refused(void **state) {
   static const ul_price_point free_of[] = {{UL_GIB, 0}, {2 * UL_GIB, .2}};
   static const ul_price_point no_limit[] = {{0, .3}, {UL_GIB, .2}};
   static const ul_price_point negative[] = {{UL_GIB, -.1}, {2 * UL_GIB, .2}};
-  static const ul_price_point all[] = {{UL_GIB, 1}, {2 * UL_GIB, .2}};
+  static const ul_price_point all[] = {{UL_GIB, 1.1}, {2 * UL_GIB, .2}};
   static const ul_price_point contradicting[] = {
       {1300 * UL_MIB, .40}, {1500 * UL_MIB, .10}, {1700 * UL_MIB, .30}, {2000 * UL_MIB, .08}};
   const ul_price_point no_number[] = {{UL_GIB, (double)__builtin_nanf("")}, {2 * UL_GIB, .2}};
@@ -129,11 +139,9 @@ static void at_the_edges(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(two_limits_foretell_the_others),
-      cmocka_unit_test(more_points_are_fitted),
-      cmocka_unit_test(an_exact_curve_is_found),
-      cmocka_unit_test(what_cannot_be_is_refused),
-      cmocka_unit_test(at_the_edges),
+      cmocka_unit_test(two_limits_foretell_the_others), cmocka_unit_test(more_points_are_fitted),
+      cmocka_unit_test(an_exact_curve_is_found),        cmocka_unit_test(a_choked_run_is_left_out),
+      cmocka_unit_test(what_cannot_be_is_refused),      cmocka_unit_test(at_the_edges),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,6 +170,13 @@ static void launchers(void **state) {
   assert_true(program.is_launcher);
   assert_int_equal(recognise("cat"), 0);
   assert_false(program.is_launcher);
+  static const char *const names[] = {"su", "sudo", "doas", "flock", "script", "nohup", "npm"};
+  for (size_t i = 0; i < UL_ARRAY_LEN(names); i++) {
+    assert_int_equal(recognise(write_script(names[i], "#!/bin/cat\n", 0755)), 0);
+    assert_true(program.is_launcher);
+  }
+  assert_int_equal(recognise(write_script("summary", "#!/bin/cat\n", 0755)), 0);
+  assert_false(program.is_launcher);
   assert_int_equal(recognise(write_script("catalina.sh", "#!/bin/sh\nexec java\n", 0755)), 0);
   assert_true(program.is_launcher);
   assert_int_equal(recognise(write_script("textual", "exec java\n", 0755)), 0);

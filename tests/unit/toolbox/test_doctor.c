@@ -293,6 +293,12 @@ static void makers_are_told_from_paths(void **state) {
        "systemd unit nginx.service"},
       {"/user.slice/user-1000.slice/session-3.scope", UL_OWNER_SYSTEMD, "session-3.scope",
        "systemd unit session-3.scope (a login's)"},
+      {"/docker/" ID "/ullage-run-4711-123456", UL_OWNER_ULLAGE, "4711",
+       "`ullage run` (process 4711)"},
+      {"/ullage-run-4711-123456/workers", UL_OWNER_UNKNOWN, "4711",
+       "a group inside `ullage run` (process 4711)"},
+      {"/ullage-run-mine", UL_OWNER_UNKNOWN, "", "a maker that its name does not tell"},
+      {"/ullage-run-4711-x", UL_OWNER_UNKNOWN, "", "a maker that its name does not tell"},
       {"/docker/short", UL_OWNER_UNKNOWN, "", "a maker that its name does not tell"},
       {"/mine", UL_OWNER_UNKNOWN, "", "a maker that its name does not tell"},
   };
@@ -388,6 +394,17 @@ static void version_one(void **state) {
   assert_string_equal(command_of(UL_FINDING_GROUP_NEAR),
                       "echo 1610612736 | sudo tee '/sys/fs/cgroup/it'\\''s "
                       "mine/memory.limit_in_bytes'");
+}
+
+/* Its pause is answered by ullage, and its limit is ullage's to set. */
+static void the_enclosure_of_a_run(void **state) {
+  (void)state;
+  ul_facts_group *group = add_group(1, "/ullage-run-4711-123456", UL_GIB);
+  group->usage = UL_GIB;
+  group->kills_disabled = true;
+  judge();
+  assert_false(found(UL_FINDING_GROUP_PAUSES));
+  assert_string_equal(command_of(UL_FINDING_GROUP_NEAR), "ullage run --budget 1536Mi -- PROG");
 }
 
 static void budgets(void **state) {
@@ -497,6 +514,7 @@ int main(void) {
       cmocka_unit_test_setup(kills_of_others_are_not_ours, healthy),
       cmocka_unit_test_setup(high_without_swap_stalls, healthy),
       cmocka_unit_test_setup(version_one, healthy),
+      cmocka_unit_test_setup(the_enclosure_of_a_run, healthy),
       cmocka_unit_test_setup(budgets, healthy),
       cmocka_unit_test(variables),
       cmocka_unit_test_setup(foreign_bytes_become_harmless, healthy),
