@@ -8,6 +8,7 @@
 
 #include "base/size_text.h"
 #include "cli/command.h"
+#include "launch/target.h"
 #include "os/facts.h"
 #include "toolbox/doctor/doctor.h"
 
@@ -49,18 +50,26 @@ static int read_value(const ul_command *command, int flag, const char *value,
 }
 
 static int read_pid(const ul_command *command, char **operands, struct request *request) {
-  char *end;
+  ul_target target;
+  ul_fault  fault;
   if (!operands[0]) return 0;
-  long pid = strtol(operands[0], &end, 10);
-  if (*end || pid <= 0 || pid > INT_MAX) {
-    return ul_cli_usage_error(command, "'%s' is not a process number", operands[0]);
-  }
   if (operands[1] && operands[1][0] == '-') {
     return ul_cli_usage_error(command, "%s stands after the process; options come first",
                               operands[1]);
   }
   if (operands[1]) return ul_cli_usage_error(command, "looks at one process at a time");
-  request->pid = (int)pid;
+  if (strspn(operands[0], "0123456789") == strlen(operands[0]) && operands[0][0]) {
+    long pid = strtol(operands[0], NULL, 10);
+    if (pid <= 0 || pid > INT_MAX) {
+      return ul_cli_usage_error(command, "%s is no process number", operands[0]);
+    }
+    request->pid = (int)pid; /* whether it runs is seen when it is looked at */
+  } else if (ul_target_find(operands[0], &target, &fault) == 0) {
+    request->pid = target.pid;
+  } else {
+    fprintf(stderr, "ullage: %s\n", fault.text);
+    return UL_CLI_USAGE;
+  }
   return 0;
 }
 

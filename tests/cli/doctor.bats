@@ -123,9 +123,12 @@ doctor() {
   [[ "${stderr_lines[0]}" == "ullage doctor: --budget 1500m is not a size; a size is a number and a unit"* ]]
   run --separate-stderr doctor --budget 0
   [ "$status" -eq 2 ]
-  run --separate-stderr doctor nginx
+  run --separate-stderr doctor no-such-name
   [ "$status" -eq 2 ]
-  [ "${stderr_lines[0]}" = "ullage doctor: 'nginx' is not a process number" ]
+  [ "$stderr" = "ullage: no process is named no-such-name; give its number (\`ps\`)" ]
+  run --separate-stderr doctor 0
+  [ "$status" -eq 2 ]
+  [ "${stderr_lines[0]}" = "ullage doctor: 0 is no process number" ]
   run --separate-stderr doctor 1 2
   [ "$status" -eq 2 ]
   [ "${stderr_lines[0]}" = "ullage doctor: looks at one process at a time" ]
@@ -144,4 +147,13 @@ doctor() {
   pages=$(sed -n 's/^| `\([a-z0-9-]*\)` | \(ok\|note\|warning\) |.*/\1/p' "$root/docs/reference/doctor.md" | sort)
   [ "$(wc -l <<<"$table")" -gt 50 ]
   [ "$table" = "$pages" ]
+}
+
+@test "doctor: a process by its name, where only one has it" {
+  cp /bin/sleep "$BATS_TEST_TMPDIR/ullage-one"
+  "$BATS_TEST_TMPDIR/ullage-one" 30 3>&- &
+  until grep -q ullage-one "/proc/$!/comm"; do sleep 0.05; done
+  doctor --json ullage-one >"$BATS_TEST_TMPDIR/d.json"
+  kill "$!"
+  [ "$(json "$BATS_TEST_TMPDIR/d.json" 'd["pid"]')" = "$!" ]
 }
