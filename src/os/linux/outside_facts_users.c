@@ -183,7 +183,10 @@ static void keep_tmpfs(ul_facts *facts, const ul_facts_tmpfs *found) {
 
 /* A tmpfs mounted at several places has one device number: it is counted where it comes first. */
 void ul_facts_read_tmpfs(const ul_facts_reader *reader) {
-  char  path[PATH_MAX], line[4096], seen[64][24];
+  char path[PATH_MAX], line[4096];
+  struct {
+    char device[24], path[256];
+  } seen[64];
   FILE *file = ul_facts_path(reader, path, "/proc/self/mountinfo") ? fopen(path, "re") : NULL;
   for (size_t count = 0; file && count < UL_ARRAY_LEN(seen) && fgets(line, sizeof line, file);) {
     ul_facts_tmpfs found;
@@ -192,11 +195,15 @@ void ul_facts_read_tmpfs(const ul_facts_reader *reader) {
     bool           again = false;
     if (!strstr(line, " - tmpfs ")) continue;
     if (sscanf(line, "%*s %*s %23s %*s %255s", device, found.path) != 2) continue;
-    for (size_t i = 0; i < count; i++) again = again || strcmp(seen[i], device) == 0;
+    /* One file system in several places; or several in one place, of which the last is seen there. */
+    for (size_t i = 0; i < count; i++) {
+      again = again || strcmp(seen[i].device, device) == 0 || strcmp(seen[i].path, found.path) == 0;
+    }
     if (again || !ul_facts_path(reader, path, "%s", found.path) || statvfs(path, &space) < 0) {
       continue;
     }
-    memcpy(seen[count++], device, sizeof device);
+    memcpy(seen[count].device, device, sizeof device);
+    memcpy(seen[count++].path, found.path, sizeof found.path);
     found.size = (uint64_t)space.f_blocks * space.f_frsize;
     found.used = (uint64_t)(space.f_blocks - space.f_bfree) * space.f_frsize;
     if (found.used > 0) keep_tmpfs(reader->facts, &found);
