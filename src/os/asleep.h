@@ -29,7 +29,7 @@ typedef struct ul_code_range {
 /* `stack_end`: an address above all frames of that thread. Tens of microseconds. */
 bool ul_os_thread_is_asleep(uint32_t tid, uintptr_t stack_end, ul_code_range code);
 
-/* The number of the calling thread, and an address above all its frames. */
+/* The number of the calling thread (0: confined, os/confine.h), and an address above all its frames. */
 uint32_t  ul_os_thread_id(void);
 uintptr_t ul_os_thread_stack_end(void);
 

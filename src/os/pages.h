@@ -25,7 +25,8 @@ size_t ul_os_reserve_limit(void);
 UL_MUST_USE int ul_os_commit(void *start, size_t bytes);
 
 /* Gives the memory behind committed pages back; they stay usable and read as zero again.
- * 0, or -UL_E_SYSTEM when the system refused (locked pages): contents are then unchanged. */
+ * 0, or -UL_E_SYSTEM when the system refused (locked pages, or sealed: os/confine.h): contents are then
+ * unchanged. */
 UL_MUST_USE int ul_os_release(void *start, size_t bytes);
 
 /* The same for several stretches at once, which costs a third of doing it one by one. Sets `done` of

@@ -11,7 +11,7 @@ uint64_t ul_os_random_key(void);
 /* Did privileges change at exec (setuid)? Then the environment is not to be trusted. */
 bool ul_os_is_secure(void);
 
-/* Monotonic clock, nanoseconds. */
+/* Monotonic clock, nanoseconds; sealed (os/confine.h) it stands at 0. */
 uint64_t ul_os_now_ns(void);
 
 /* Physical memory of the machine, bytes; 0 when unknown. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* usage.h: what this process uses and may use, asked from inside it: no stdio, no allocation.
  *
+ * Confined (os/confine.h) nothing is known.
+ *
  * Threads  any.
  */
 #ifndef UL_OS_USAGE_H

@@ -3,6 +3,8 @@
 #include "runtime/agent.h"
 
 #include "heap/scavenge.h"
+#include "os/asleep.h"
+#include "os/confine.h"
 #include "os/self.h"
 #include "os/thread.h"
 #include "runtime/control.h"
@@ -18,8 +20,13 @@
 #define WATCH_NS (250 * MS)
 /* A forked child that spilled this often is worth an agent; most exec or end before. */
 #define FREES_BEFORE_START 256
+/* How long to wait for its end, and how often to look: as it starts, and from its last line on. */
+#define STOP_NS     (1000 * MS)
+#define STARTING_NS (1 * MS)
+#define ENDING_NS   (MS / 20)
 
 static bool must_end(const ul_runtime *runtime) {
+  if (ul_agent_is_barred(&runtime->agent)) return true;
   return ul_load(&runtime->main_is_gone) && ul_os_thread_is_last();
 }
 
@@ -30,7 +37,7 @@ static void sleep_for(ul_runtime *runtime, uint32_t how, uint64_t ns) {
   bool stay = !__atomic_load_n(&agent->urgent, __ATOMIC_SEQ_CST) &&
               (how != UL_AGENT_IDLE || !__atomic_load_n(&agent->pending, __ATOMIC_SEQ_CST));
   bool request = false;
-  if (stay && ul_os_listen_is_open(&agent->listen)) {
+  if (stay && ul_os_listen_is_open(&agent->listen) && !ul_os_is_confined()) {
     request = ul_os_listen_wait(&agent->listen, ns);
   } else if (stay) {
     ul_os_wait(&agent->asleep, how, ns);
@@ -77,10 +84,11 @@ static void run(void *arg) {
   ul_agent   *agent = &runtime->agent;
   struct look look = {.delay_ns = runtime->options.RELEASE_DELAY_MS * MS, .again = true};
   bool        freed = true, urgent = false;
+  bool        listens = runtime->options.CONTROL && !ul_agent_is_barred(agent);
+  ul_store(&agent->thread, ul_os_thread_id());
   /* Where it cannot be had, the program is steered by nobody. */
-  if (runtime->options.CONTROL && ul_os_listen_open(&agent->listen) != 0)
-    ul_os_listen_init(&agent->listen);
-  ul_store(&agent->state, (uint32_t)UL_AGENT_RUNNING);
+  if (listens && ul_os_listen_open(&agent->listen) != 0) ul_os_listen_init(&agent->listen);
+  ul_store_release(&agent->state, (uint32_t)UL_AGENT_RUNNING);
   while (!must_end(runtime)) {
     if (look.again || freed || urgent) {
       uint64_t pause_ns = work(runtime, &look, freed);
@@ -94,15 +102,55 @@ static void run(void *arg) {
     if (ul_swap(&agent->urgent, 0u)) urgent = true;
     freed = ul_swap(&agent->pending, 0u) != 0;
   }
-  ul_os_listen_close(&agent->listen);
-  ul_store(&agent->state, (uint32_t)UL_AGENT_ENDED);
+  /* Who was too slow to be waited for does not ask for anything any more. */
+  if (!ul_os_is_confined()) ul_os_listen_close(&agent->listen);
+  ul_store_release(&agent->state, (uint32_t)UL_AGENT_ENDED);
+  ul_os_wake_all(&agent->state);
 }
 
-void ul_agent_start(ul_agent *agent) {
-  if (ul_load(&agent->state) != UL_AGENT_NONE) return;
-  if (!ul_cas_u32(&agent->state, UL_AGENT_NONE, UL_AGENT_STARTING)) return;
-  if (ul_os_thread_start(run, &ul_runtime_self, "ullage-agent") != 0) {
-    ul_store(&agent->state, (uint32_t)UL_AGENT_NONE); /* tried again when the heap grows */
+bool ul_agent_start(ul_agent *agent) {
+  if (ul_agent_is_barred(agent)) return false;
+  if (ul_load(&agent->state) != UL_AGENT_NONE) return true;
+  if (!ul_cas_u32(&agent->state, UL_AGENT_NONE, UL_AGENT_STARTING)) return true;
+  /* Either we see that it is barred, or who bars it sees that it starts. */
+  ul_store_ordered(&agent->state, (uint32_t)UL_AGENT_STARTING);
+  if (ul_load_ordered(&agent->barred) ||
+      ul_os_thread_start(run, &ul_runtime_self, "ullage-agent") != 0) {
+    ul_store_release(&agent->state, (uint32_t)UL_AGENT_NONE); /* tried again when the heap grows */
+    return false;
+  }
+  return true;
+}
+
+bool ul_agent_is_barred(const ul_agent *agent) {
+  return UL_UNLIKELY(ul_load(&agent->barred) != 0);
+}
+
+/* Is there a thread to wait for in that state? */
+static bool is_there(const ul_agent *agent, uint32_t state) {
+  switch (state) {
+  case UL_AGENT_NONE: return false;
+  case UL_AGENT_ENDED: return ul_os_thread_exists(ul_load(&agent->thread));
+  default: return true;
+  }
+}
+
+void ul_agent_bar(ul_agent *agent) {
+  ul_store_ordered(&agent->barred, 1u);
+  uint32_t state = ul_load_ordered(&agent->state);
+  if (state == UL_AGENT_NONE) return;
+  if (state == UL_AGENT_RUNNING && ul_load(&agent->thread) == ul_os_thread_id()) {
+    ul_os_listen_close(&agent->listen); /* a callback asks: it ends when that returns */
+    return;
+  }
+  ul_agent_press(agent);
+  /* A child that was made past the handlers of fork has only its parent's word for a thread. With vfork
+   * the parent loses it: the memory is the same, and nothing tells the two apart. */
+  if (ul_os_pid() != agent->pid) return;
+  uint64_t until_ns = ul_os_now_ns() + STOP_NS;
+  while (is_there(agent, state) && ul_os_now_ns() < until_ns) {
+    ul_os_wait(&agent->state, state, state == UL_AGENT_ENDED ? ENDING_NS : STARTING_NS);
+    state = ul_load_acquire(&agent->state);
   }
 }
 
@@ -120,7 +168,7 @@ bool ul_agent_freed(ul_agent *agent) {
 void ul_agent_wake(ul_agent *agent) {
   if (ul_swap(&agent->asleep, (uint32_t)UL_AGENT_AWAKE) == UL_AGENT_AWAKE) return;
   ul_os_wake_all(&agent->asleep);
-  ul_os_listen_wake(&agent->listen);
+  if (!ul_os_is_confined()) ul_os_listen_wake(&agent->listen);
 }
 
 void ul_agent_press(ul_agent *agent) {
@@ -128,12 +176,18 @@ void ul_agent_press(ul_agent *agent) {
   ul_agent_wake(agent);
 }
 
+void ul_agent_init(ul_agent *agent) {
+  agent->pid = ul_os_pid();
+}
+
 void ul_agent_forget(ul_agent *agent) {
-  ul_os_listen_forget(&agent->listen);
-  *agent = (ul_agent){0};
+  uint32_t barred = ul_load(&agent->barred);
+  if (!ul_os_is_confined()) ul_os_listen_forget(&agent->listen);
+  *agent = (ul_agent){.barred = barred};
   ul_os_listen_init(&agent->listen);
+  ul_agent_init(agent);
 }
 
 void ul_agent_done(ul_agent *agent) {
-  ul_os_listen_unname(&agent->listen);
+  if (!ul_os_is_confined()) ul_os_listen_unname(&agent->listen);
 }

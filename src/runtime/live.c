@@ -3,6 +3,7 @@
 #include "runtime/live.h"
 
 #include "heap/tally.h"
+#include "os/confine.h"
 #include "os/self.h"
 #include "runtime/runtime.h"
 
@@ -31,9 +32,10 @@ static void write_page(ul_live_page *page) {
 }
 
 void ul_live_update(ul_live *live) {
+  if (ul_os_is_sealed()) return;         /* there is no clock to say when */
   if (!ul_lock_try(&live->lock)) return; /* somebody is writing just now */
   ul_live_page *page = live->page;
-  if (!page) page = ul_os_shared_page(UL_LIVE_NAME, sizeof *page);
+  if (!page) page = ul_os_shared_page(UL_LIVE_NAME, sizeof *page); /* NULL in a sandbox */
   if (page) {
     bool is_new = page->magic != UL_LIVE_MAGIC;
     write_page(page);
@@ -43,9 +45,13 @@ void ul_live_update(ul_live *live) {
       page->pid = ul_os_pid();
       ul_store_release(&page->magic, UL_LIVE_MAGIC);
     }
-    live->page = page;
+    ul_store(&live->page, page);
   }
   ul_lock_drop(&live->lock);
+}
+
+void ul_live_refresh(ul_live *live) {
+  if (ul_load(&live->page)) ul_live_update(live);
 }
 
 void ul_live_forget(ul_live *live) {

@@ -4,11 +4,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "heap/drain.h"
+#include "os/asleep.h"
+#include "os/confine.h"
 #include "os/fatal.h"
 #include "os/pages.h"
 #include "os/self.h"
@@ -41,7 +41,7 @@ static void thread_ends(void *round) {
     if (ul_os_thread_key_set(runtime->thread_key, next) == 0) return;
   }
   ul_mcache_destroy(&runtime->heap);
-  if ((uint64_t)syscall(SYS_gettid) == ul_os_pid()) ul_store(&runtime->main_is_gone, true);
+  if (ul_os_thread_id() == ul_os_pid()) ul_store(&runtime->main_is_gone, true);
   if (ul_load(&runtime->main_is_gone)) ul_agent_wake(&runtime->agent);
 }
 
@@ -102,6 +102,7 @@ static void fork_child(void) {
   ul_agent_forget(&runtime->agent);
   ul_budget_forked(&runtime->budget);
   ul_live_forget(&runtime->live);
+  ul_unaided_forget(&runtime->unaided);
   runtime->main_is_gone = false;
 }
 
@@ -109,23 +110,33 @@ static void heap_grown(ul_heap *heap, uint64_t committed_bytes) {
   ul_runtime *runtime = &ul_runtime_self;
   (void)heap;
   if (!runtime->constructed) return;
-  if (committed_bytes >= UL_AGENT_FROM_BYTES) ul_agent_start(&runtime->agent);
-  if (runtime->options.LIVE) ul_live_update(&runtime->live);
+  if (committed_bytes >= UL_AGENT_FROM_BYTES && !ul_agent_start(&runtime->agent)) {
+    ul_unaided_look(runtime);
+  }
+  if (runtime->options.LIVE) ul_live_refresh(&runtime->live);
 }
 
 static void heap_freed(ul_heap *heap) {
-  if (ul_agent_freed(&ul_runtime_self.agent)) ul_store(&heap->hooks.grown_pending, true);
+  ul_runtime *runtime = &ul_runtime_self;
+  bool        due = ul_agent_is_barred(&runtime->agent) ? ul_unaided_freed(runtime)
+                                                        : ul_agent_freed(&runtime->agent);
+  if (due) ul_store(&heap->hooks.grown_pending, true);
 }
 
 static bool heap_crowded(ul_heap *heap, uint64_t bytes) {
+  ul_runtime *runtime = &ul_runtime_self;
   (void)heap;
-  return ul_budget_crowded(&ul_runtime_self.budget, bytes);
+  if (ul_agent_is_barred(&runtime->agent)) ul_unaided_relieve(runtime);
+  return ul_budget_crowded(&runtime->budget, bytes);
 }
 
 static void press_agent(void) {
-  ul_agent *agent = &ul_runtime_self.agent;
-  if (ul_runtime_self.constructed) ul_agent_start(agent);
-  ul_agent_press(agent);
+  ul_runtime *runtime = &ul_runtime_self;
+  if (runtime->constructed && !ul_agent_start(&runtime->agent)) {
+    ul_unaided_relieve(runtime);
+  } else {
+    ul_agent_press(&runtime->agent);
+  }
 }
 
 /* The budget belongs to the tree that the environment names, or to a new one that it names from here
@@ -154,6 +165,7 @@ __attribute__((constructor(101))) static void construct(void) {
   ul_budget_init(&runtime->budget, &runtime->heap, options->BUDGET, options->ON_BUDGET,
                  options->BUDGET_OTHER != 0);
   runtime->budget.wake = press_agent;
+  ul_agent_init(&runtime->agent);
   share_budget(runtime);
   runtime->heap.return_memory = options->RELEASE != 0;
   ul_os_at_fork(fork_before, fork_parent, fork_child);
@@ -163,6 +175,8 @@ __attribute__((constructor(101))) static void construct(void) {
   runtime->constructed = true;
   if (options->BUDGET) ul_budget_count(&runtime->budget);
   if (options->LIVE) ul_live_update(&runtime->live);
+  if (!options->AGENT)
+    ul_runtime_sandboxed(false); /* a filter may be there that we did not hear of */
   heap_grown(&runtime->heap, runtime->heap.committed_pages << UL_PAGE_SHIFT);
 }
 
@@ -172,6 +186,18 @@ __attribute__((destructor(101))) static void destruct(void) {
   if (runtime->options.STATS) ul_summary_print();
   ul_agent_done(&runtime->agent);
   ul_budget_done(&runtime->budget);
+}
+
+void ul_runtime_sandboxed(bool sealed) {
+  ul_runtime *runtime = &ul_runtime_self;
+  if (!ul_os_is_confined()) {
+    ul_agent_bar(&runtime->agent);
+    /* What else the process holds cannot be asked for any more: the last figure stays. */
+    ul_store(&runtime->budget.counts_other, false);
+    /* Confined, all threads have the number 0: each is the agent, and waits for nobody. */
+    ul_store(&runtime->budget.agent, 0u);
+  }
+  ul_os_confine(sealed ? UL_OS_SEALED : UL_OS_CONFINED);
 }
 
 static void stop_callbacks(void) {

@@ -6,6 +6,8 @@
  *     a thread's first    its cache; given up by the last round of the thread's key destructors
  *     8 MiB               the agent: one background thread (agent.h)
  *     fork                heap stopped before, let go after; the child has no agent until it needs one
+ *     sandbox             the program forbids itself system calls: no agent, no page, no socket, and
+ *                         memory goes back all the same (unaided.h)
  *     exit                summary, last update of the page; the heap itself never ends, since
  *                         others' exit handlers go on allocating
  */
@@ -17,6 +19,7 @@
 #include "runtime/agent.h"
 #include "runtime/live.h"
 #include "runtime/options.h"
+#include "runtime/unaided.h"
 #include "ullage/ullage.h"
 
 typedef struct ul_runtime {
@@ -31,6 +34,7 @@ typedef struct ul_runtime {
   ul_budget  budget;
   ul_agent   agent;
   ul_live    live;
+  ul_unaided unaided;
 } ul_runtime;
 
 enum ul_runtime_state { UL_RUNTIME_NEW = 0, UL_RUNTIME_READY };
@@ -44,6 +48,12 @@ UL_MUST_USE int ul_runtime_enter(void);
 
 /* Ends the process with one line. */
 UL_NORETURN void ul_runtime_die(const char *message);
+
+/* The process is about to forbid itself system calls. When this returns no thread of ours runs any more
+ * (ul_agent_bar says when it might), and from here on none is made, nor any call beyond those that
+ * memory needs (os/confine.h). `sealed`: no memory is to be had either.
+ * Context: any, also a signal handler, and before the runtime has started. */
+void ul_runtime_sandboxed(bool sealed);
 
 /* What the process holds, now. Context: takes locks of the heap one by one. */
 void ul_runtime_stats(ullage_stats_t *ret_stats);

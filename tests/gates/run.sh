@@ -130,6 +130,7 @@ symbols "uses strdup" os 'char *strdup(); char *f(char *s) { return strdup(s); }
 symbols "uses getenv" heap 'char *getenv(); char *f(void) { return getenv("A"); }'
 library "exports helper" 'void helper(void) {}' ''
 library "does not export calloc" 'void *malloc(unsigned long n) { return 0; }' ''
+library "does not export prctl" 'void *malloc(unsigned long n) { return 0; }' ''
 library "needs libm.so.6" 'void ullage_f(void) {}' '-lm'
 library "newer than 2.28" 'int pthread_create(); int ullage_f(void) { return pthread_create(); }' ''
 library "(for dlsym), newer than 2.28" 'void *dlsym() __attribute__((weak)); void *ullage_f(void) { return dlsym ? dlsym() : 0; }' ''

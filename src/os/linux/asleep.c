@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "os/confine.h"
 
 extern void *__libc_stack_end;
 
@@ -31,6 +32,7 @@ static UL_TLS char above_frames;
 #define CHUNK_WORDS      512
 
 bool ul_os_fence_all_threads(void) {
+  if (ul_os_is_confined()) return false;
   int  saved_errno = errno;
   long done = syscall(SYS_membarrier, MEMBARRIER_PRIVATE, 0, 0);
   if (done != 0 && errno == EPERM) { /* not registered yet, or a new program since */
@@ -42,7 +44,7 @@ bool ul_os_fence_all_threads(void) {
 }
 
 uint32_t ul_os_thread_id(void) {
-  return (uint32_t)syscall(SYS_gettid);
+  return ul_os_is_confined() ? 0 : (uint32_t)syscall(SYS_gettid);
 }
 
 /* The kernel keeps at least so much between the first thread's stack and what is mapped below. */

@@ -17,6 +17,7 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "os/confine.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -43,8 +44,9 @@ void *ul_os_reserve(size_t bytes) {
 
 size_t ul_os_reserve_limit(void) {
   struct rlimit limit;
-  int           saved_errno = errno;
-  int           failed = getrlimit(RLIMIT_AS, &limit);
+  if (ul_os_is_confined()) return SIZE_MAX;
+  int saved_errno = errno;
+  int failed = getrlimit(RLIMIT_AS, &limit);
   errno = saved_errno;
   if (failed || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
   /* The program's own mappings (stacks, libraries, files) need the rest. */
@@ -61,7 +63,7 @@ int ul_os_commit(void *start, size_t bytes) {
 }
 
 int ul_os_release(void *start, size_t bytes) {
-  if (FAULT(UL_OS_CALL_RELEASE)) return -UL_E_SYSTEM;
+  if (FAULT(UL_OS_CALL_RELEASE) || ul_os_is_sealed()) return -UL_E_SYSTEM;
   int saved_errno = errno;
   int failed;
   do {
@@ -77,7 +79,7 @@ static size_t release_list(const ul_os_stretch *stretches, size_t count) {
   static bool  cannot; /* this kernel: asked once */
   struct iovec list[UL_OS_STRETCHES];
   long         done = 0;
-  if (count < 2 || ul_load(&cannot)) return 0;
+  if (count < 2 || ul_load(&cannot) || ul_os_is_confined()) return 0;
   int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
   for (size_t i = 0; i < count; i++) {
     list[i] = (struct iovec){stretches[i].start, stretches[i].bytes};
@@ -109,7 +111,7 @@ void ul_os_release_many(ul_os_stretch *stretches, size_t count) {
 }
 
 int ul_os_move(void *to, void *from, size_t bytes) {
-  if (FAULT(UL_OS_CALL_MOVE)) return -UL_E_SYSTEM;
+  if (FAULT(UL_OS_CALL_MOVE) || ul_os_is_sealed()) return -UL_E_SYSTEM;
   int   saved_errno = errno;
   void *at = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
   errno = saved_errno;
@@ -118,6 +120,7 @@ int ul_os_move(void *to, void *from, size_t bytes) {
 
 void ul_os_no_huge_pages(void *start, size_t bytes) {
   int saved_errno = errno;
+  if (ul_os_is_sealed()) return;
   (void)madvise(start, bytes, MADV_NOHUGEPAGE); /* EINVAL: a kernel without huge pages */
   errno = saved_errno;
 }

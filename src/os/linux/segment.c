@@ -7,7 +7,10 @@
 #include <sys/shm.h>
 #include <unistd.h>
 
+#include "os/confine.h"
+
 void *ul_os_segment_make(size_t bytes, int *ret_id) {
+  if (ul_os_is_confined()) return NULL;
   int   saved_errno = errno;
   void *at = (void *)-1;
   int   id = shmget(IPC_PRIVATE, bytes, IPC_CREAT | 0600);
@@ -22,6 +25,7 @@ void *ul_os_segment_make(size_t bytes, int *ret_id) {
 }
 
 void *ul_os_segment_attach(int id, size_t bytes) {
+  if (ul_os_is_confined()) return NULL;
   int             saved_errno = errno;
   struct shmid_ds facts;
   void           *at = (void *)-1;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/confine.h"
 #include "os/linux/entries.h"
 
 extern char **environ;
@@ -32,6 +33,7 @@ bool ul_os_is_secure(void) {
 
 uint64_t ul_os_now_ns(void) {
   struct timespec now;
+  if (ul_os_is_sealed()) return 0; /* the processor's counter is forbidden as well */
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
@@ -107,6 +109,7 @@ bool ul_os_thread_is_last(void) {
 }
 
 void *ul_os_shared_page(const char *name, size_t bytes) {
+  if (ul_os_is_confined()) return NULL;
   int   saved_errno = errno;
   void *page = MAP_FAILED;
   /* Beyond the limit on file sizes the kernel would not refuse, but kill. */

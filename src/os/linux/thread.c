@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "os/arch/cpu.h"
@@ -41,7 +42,7 @@ static struct start starting;
 
 static void *thread_main(void *record) {
   struct start *start = record;
-  prctl(PR_SET_NAME, start->name, 0, 0, 0);
+  syscall(SYS_prctl, PR_SET_NAME, start->name, 0, 0, 0); /* prctl is ours: api/interpose_prctl.c */
   start->run(start->arg);
   return NULL;
 }
@@ -50,25 +51,43 @@ static void *thread_main(void *record) {
  * costs memory. Signals are blocked, so none lands here. */
 #define STACK_BYTES ((size_t)256 * 1024)
 
+/* Signals that others send are not for a thread the program does not know of. Those that a thread
+ * causes itself are left: were they blocked, the system would end the process instead of calling the
+ * program's handler. With SIGSYS a filter of system calls asks that handler (SECCOMP_RET_TRAP); the
+ * others come from the program's pressure callbacks. */
+static void block_others(sigset_t *ret_before) {
+  sigset_t  blocked;
+  const int own[] = {SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+  sigfillset(&blocked);
+  for (size_t i = 0; i < UL_ARRAY_LEN(own); i++) sigdelset(&blocked, own[i]);
+  sigprocmask(SIG_BLOCK, &blocked, ret_before); /* on Linux: of the calling thread */
+}
+
 int ul_os_thread_start(void (*run)(void *arg), void *arg, const char *name) {
   pthread_attr_t attributes;
   pthread_t      thread;
-  sigset_t       all, before;
+  sigset_t       before;
   int            saved_errno = errno;
 
   if (MISSING(pthread_create)) return -UL_E_SYSTEM;
   starting = (struct start){.run = run, .arg = arg, .name = name};
-  sigfillset(&all);
   if (pthread_attr_init(&attributes) != 0) return -UL_E_SYSTEM;
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN);
   pthread_attr_setstacksize(&attributes, STACK_BYTES + (least > STACK_BYTES ? least : 0));
-  sigprocmask(SIG_SETMASK, &all, &before); /* on Linux: of the calling thread */
+  block_others(&before);
   int failed = pthread_create(&thread, &attributes, thread_main, &starting);
   sigprocmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
   errno = saved_errno;
   return failed ? -UL_E_SYSTEM : 0;
+}
+
+bool ul_os_thread_exists(uint32_t tid) {
+  int  saved_errno = errno;
+  bool exists = syscall(SYS_tgkill, getpid(), (int)tid, 0) == 0 || errno != ESRCH;
+  errno = saved_errno;
+  return exists;
 }
 
 int ul_os_thread_key_make(void (*ends)(void *value), uint32_t *ret_key) {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "os/confine.h"
 #include "os/linux/stat_call.h"
 #include "os/pages.h"
 
@@ -41,6 +42,7 @@ static uint64_t read_number(const char **at) {
 }
 
 uint64_t ul_os_anonymous_bytes(void) {
+  if (ul_os_is_confined()) return 0;
   int         saved_errno = errno;
   char        text[128];
   const char *at = text;
@@ -55,6 +57,7 @@ uint64_t ul_os_anonymous_bytes(void) {
 }
 
 int ul_os_resident_of(uint32_t pid, uint64_t *ret_bytes) {
+  if (ul_os_is_confined()) return -UL_E_SYSTEM;
   int         saved_errno = errno, error = 0;
   char        path[48], text[128];
   const char *at = text;
@@ -76,6 +79,7 @@ int ul_os_resident_of(uint32_t pid, uint64_t *ret_bytes) {
 }
 
 uint64_t ul_os_pid_namespace(void) {
+  if (ul_os_is_confined()) return 0;
   int         saved_errno = errno;
   struct stat facts;
   bool        known = ul_linux_stat("/proc/self/ns/pid", &facts) == 0;
@@ -211,6 +215,7 @@ static uint64_t least_limit(bool version_2) {
 }
 
 uint64_t ul_os_container_limit(void) {
+  if (ul_os_is_confined()) return 0;
   int      saved_errno = errno;
   uint64_t first = least_limit(false), second = least_limit(true);
   errno = saved_errno;
