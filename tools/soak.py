@@ -31,7 +31,10 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUDGET_TEXT, BUDGET = "1500Mi", 1500 * 2**20
-C_LIVE, GO_LIVE = "1230M", "1030000000"  # Go's heap has 1.23 GB live then, see demo_budget.py
+# Go has 1.23 GB live with 1.03 GB of keys and values (demo_budget.py), but the two services share the
+# processors here, and what is allocated while a collector waits for one counts as live: with as much
+# it stood at 1476 MiB of 1500.
+C_LIVE, GO_LIVE = "1230M", "930000000"
 AVAILABLE_MIN = 3300 * 10**6
 FLUSH_S, SETTLE_S, BLOCK_S = 60, 120, 60
 BLOCKS_MIN = 6
