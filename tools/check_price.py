@@ -25,7 +25,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MOST_POINTS = 2.0
 FORETOLD_MOST = 0.40  # UL_PRICE_SHARE_MOST
-TIMES_LIVE = (1.85, 2.10, 2.50, 3.00)  # budgets: shares of some 35 % to 7 %; GOMEMLIMIT is 0.92 of them
+TIMES_LIVE = (1.85, 2.10, 2.50, 3.00)  # budgets: shares of some 35 % to 7 %; GOMEMLIMIT is 0.88 of them
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
