@@ -10,11 +10,18 @@
 
 #define MS ((uint64_t)1000000)
 
-/* Who asks near the budget waits this long at most in each so long: a fifth of the time; where relief
- * gives something and is about to be outrun, four fifths. */
+/* Who asks near the budget waits this long at most, and then goes on for GO_ON_NS: a fifth of the time;
+ * where relief gives something and is about to be outrun, four fifths. Beyond the limit by more and
+ * more, longer and longer: on a busy machine the agent itself may wait so long for a processor, and a
+ * wall may stand 3 % beyond. Who holds a lock that a callback wants goes on after that, too. */
 #define WAIT_NS       (3 * MS)
 #define WAIT_OVER_NS  (12 * MS)
-#define WAIT_EVERY_NS (15 * MS)
+#define WAIT_FAR_NS   (25 * MS) /* by one part in FAR_SHARE of the limit */
+#define WAIT_MOST_NS  (60 * MS)
+#define FAR_SHARE     256
+#define MOST_SHARE    64
+#define GO_ON_NS      (3 * MS)
+#define CALM_GO_ON_NS (12 * MS) /* after WAIT_NS */
 /* Who would be refused waits longer, and tries by himself: a refusal is worse than a pause. */
 #define REFUSE_WAIT_NS (10 * MS)
 #define REFUSE_REST    10 /* own relief of t at most once in 10 t */
@@ -155,19 +162,29 @@ void ul_budget_set(ul_budget *budget, uint64_t limit_bytes) {
 
 /* ---- Near the limit --------------------------------------------------------------------------- */
 
+static uint64_t longest_wait_ns(const ul_budget *budget) {
+  uint64_t limit = ul_budget_limit(budget), total = ul_load(&budget->total_bytes);
+  uint64_t beyond = total > limit ? total - limit : 0;
+  bool     over = beyond > 0 || ul_load(&budget->level) == UL_LEVEL_OVER;
+  if (ul_load(&budget->relief.futile)) return WAIT_NS;
+  if (beyond > limit / MOST_SHARE) return WAIT_MOST_NS;
+  if (beyond > limit / FAR_SHARE) return WAIT_FAR_NS;
+  /* Callbacks keep some free memory in hand, so below the limit there is no hurry yet. */
+  bool hurry = over || !ul_load(&budget->relief.pressures);
+  return hurry && ul_load(&budget->relief.helps) ? WAIT_OVER_NS : WAIT_NS;
+}
+
 /* True for the threads that may wait now, and until when. */
 static bool may_wait(ul_budget *budget, uint64_t now_ns, uint64_t *ret_until_ns) {
-  uint64_t from = ul_load(&budget->wait_from_ns);
-  if (now_ns - from >= WAIT_EVERY_NS) {
+  uint64_t from = ul_load(&budget->wait_from_ns), wait_ns = longest_wait_ns(budget);
+  uint64_t go_on_ns = wait_ns == WAIT_NS ? CALM_GO_ON_NS : GO_ON_NS;
+  if (now_ns - from >= wait_ns + go_on_ns) {
     if (__atomic_compare_exchange_n(&budget->wait_from_ns, &from, now_ns, false, __ATOMIC_RELAXED,
                                     __ATOMIC_RELAXED)) {
       from = now_ns;
     }
   }
-  /* Callbacks keep some free memory in hand, so beyond the critical level there is no hurry yet. */
-  bool hurry = ul_load(&budget->level) == UL_LEVEL_OVER || !ul_load(&budget->relief.pressures);
-  bool longer = hurry && ul_load(&budget->relief.helps);
-  *ret_until_ns = from + (longer ? WAIT_OVER_NS : WAIT_NS);
+  *ret_until_ns = from + wait_ns;
   return now_ns < *ret_until_ns;
 }
 
@@ -188,7 +205,7 @@ static bool fits(const ul_budget *budget, uint64_t bytes) {
   return limit == 0 || (bytes <= limit && total + bytes + records + kept <= limit);
 }
 
-/* The caller gives back what it can, unless somebody did so just now. */
+/* The caller gives back what it can, unless somebody did so just now and found nothing. */
 static void relieve_here(ul_budget *budget) {
   uint64_t begin_ns = ul_os_now_ns();
   ul_lock_take(&budget->lock);
@@ -196,21 +213,24 @@ static void relieve_here(ul_budget *budget) {
   if (mine) budget->own_relief_ns = UINT64_MAX;
   ul_lock_drop(&budget->lock);
   if (!mine) return;
+  uint64_t given = ul_load(&budget->heap->returned_bytes);
   ul_scavenge_all(budget->heap);
   uint64_t end_ns = ul_os_now_ns();
+  bool     gave = ul_load(&budget->heap->returned_bytes) > given;
   ul_lock_take(&budget->lock);
-  budget->own_relief_ns = end_ns + (end_ns - begin_ns) * REFUSE_REST;
+  budget->own_relief_ns = gave ? end_ns : end_ns + (end_ns - begin_ns) * REFUSE_REST;
   ul_lock_drop(&budget->lock);
 }
 
 static bool refuse(ul_budget *budget, uint64_t bytes, bool is_agent) {
-  if (!is_agent) {
+  bool can_fit = bytes <= ul_budget_limit(budget); /* else nothing would help */
+  if (!is_agent && can_fit) {
     uint64_t now_ns = ul_os_now_ns();
     wait_for_pass(budget, now_ns, now_ns + REFUSE_WAIT_NS);
   }
   ul_budget_count(budget);
   if (fits(budget, bytes)) return false;
-  relieve_here(budget);
+  if (can_fit) relieve_here(budget);
   ul_budget_count(budget);
   if (fits(budget, bytes)) return false;
   ul_add(&budget->refusals, (uint64_t)1);
@@ -233,10 +253,11 @@ bool ul_budget_crowded(ul_budget *budget, uint64_t bytes) {
   }
   if (!near) return true;
   if (!is_agent && budget->wake) {
-    uint64_t now_ns = ul_os_now_ns();
-    if (may_wait(budget, now_ns, &until_ns)) {
+    /* Below the limit one pass is enough, whatever it gave. */
+    for (uint64_t now_ns = ul_os_now_ns(); may_wait(budget, now_ns, &until_ns);
+         now_ns = ul_os_now_ns()) {
       wait_for_pass(budget, now_ns, until_ns);
-      ul_budget_count(budget);
+      if (ul_budget_count(budget) < UL_LEVEL_OVER || ul_load(&budget->relief.futile)) break;
     }
   }
   if (budget->on_budget == UL_ON_BUDGET_GROW || fits(budget, bytes)) return true;

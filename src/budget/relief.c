@@ -189,7 +189,8 @@ static void take_callbacks(ul_budget *budget, bool grew) {
 void ul_relief_pass(ul_budget *budget) {
   ul_relief *relief = &budget->relief;
   uint64_t   cpu_ns = ul_os_thread_cpu_ns(), given = ul_load(&budget->heap->returned_bytes);
-  bool       stayed = (int)ul_load(&budget->level) == relief->level;
+  int        level = (int)ul_load(&budget->level);
+  bool       stayed = level == relief->level;
   bool       grew = stayed && ul_load(&budget->total_bytes) > relief->after_bytes;
   take_steps(budget);
   cpu_ns = ul_os_thread_cpu_ns() - cpu_ns;
@@ -202,6 +203,8 @@ void ul_relief_pass(ul_budget *budget) {
   uint64_t limit = ul_budget_limit(budget), total = ul_load(&budget->total_bytes);
   bool     hopeless = total > limit && total - limit > given * HOPELESS_PASSES;
   if (given > limit / STEP_CRITICAL && !hopeless) ul_store(&relief->helps, true);
+  /* A pass that was not to try everything says nothing of what everything would give. */
+  ul_store(&relief->futile, level >= UL_LEVEL_CRITICAL && !ul_load(&relief->helps));
   relief->level = (int)ul_load(&budget->level);
   relief->after_bytes = ul_load(&budget->total_bytes);
   uint64_t least = relief->level >= UL_LEVEL_CRITICAL ? REST_CRITICAL_NS : REST_TIGHT_NS;

@@ -48,7 +48,8 @@ typedef struct ul_relief {
   uint64_t again_ns, again_wait_ns; /* beyond the limit, without growth */
   uint64_t seen;                    /* what it looked like at the last poll */
   uint32_t unchanged;               /* polls since it looked different */
-  bool     helps; /* atomic: the last pass freed or gave back enough to wait for the next */
+  bool     helps;  /* atomic: the last pass freed or gave back enough to wait for the next */
+  bool     futile; /* atomic: it did not; changes only at the end of a pass */
 
   uint64_t given_bytes[UL_RELIEF_STEPS]; /* atomic: what steps gave back, and callbacks freed */
   uint64_t spent_ns;                     /* atomic: processor time */

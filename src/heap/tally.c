@@ -14,12 +14,19 @@ static unsigned plain_of(unsigned size_class) {
   return UL_CLASS_FIRST + (size_class - UL_CLASS_PLAIN) % UL_COLOUR_CLASSES;
 }
 
+static uint64_t objects_of(ul_mcentral *central) {
+  ul_lock_take(&central->lock);
+  uint64_t objects = central->live_objects;
+  ul_lock_drop(&central->lock);
+  return objects;
+}
+
 static void add_zones(ul_heap *heap, uint64_t *objects) {
   ul_lock_take(&heap->caches.lock);
   for (ul_link *link = heap->zones.next; link != &heap->zones; link = link->next) {
     ul_zone *zone = UL_CONTAINER_OF(link, ul_zone, link);
     for (unsigned c = 0; c < UL_CLASS_COARSE; c++) {
-      objects[UL_CLASS_FIRST + c] += ul_load(&zone->central[c].live_objects);
+      objects[UL_CLASS_FIRST + c] += objects_of(&zone->central[c]);
     }
   }
   ul_lock_drop(&heap->caches.lock);
@@ -44,14 +51,15 @@ size_t ul_heap_tally(ul_heap *heap, ul_tally *ret_rows, size_t capacity) {
   for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) {
     ul_mcentral *central = &heap->central[c];
     if (!ul_load_acquire(&central->in_use)) continue;
-    objects[plain_of(c)] += ul_load(&central->live_objects);
+    objects[plain_of(c)] += objects_of(central);
   }
   add_zones(heap, objects);
   for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_PLAIN; c++) {
     uint64_t bytes = ul_size_class_bytes(c);
     count = insert(ret_rows, count, capacity, (ul_tally){bytes, objects[c], objects[c] * bytes});
   }
-  return insert(
-      ret_rows, count, capacity,
-      (ul_tally){0, ul_load(&heap->pages.large_objects), ul_load(&heap->pages.large_bytes)});
+  ul_lock_take(&heap->pages.lock);
+  ul_tally large = {0, heap->pages.large_objects, heap->pages.large_bytes};
+  ul_lock_drop(&heap->pages.lock);
+  return insert(ret_rows, count, capacity, large);
 }

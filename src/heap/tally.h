@@ -6,7 +6,8 @@
  * wall. Objects in caches count as held. The numbers are read while others allocate: each is right,
  * their sum need not be.
  *
- * Threads any; takes the locks of caches and zones, one after the other.
+ * Threads any; takes the locks of caches, centrals and pages, one after the other. Context: no lock
+ *         held.
  */
 #ifndef UL_HEAP_TALLY_H
 #define UL_HEAP_TALLY_H

@@ -21,6 +21,7 @@ typedef struct ul_os_descriptor {
 typedef struct ul_os_listen {
   ul_os_descriptor socket, event;
   char             path[108];
+  uint32_t         named; /* path is whole; it is unlinked when the process ends, by any thread */
 } ul_os_listen;
 
 void ul_os_listen_init(ul_os_listen *listen);

@@ -155,6 +155,7 @@ static int open_socket(ul_os_listen *at) {
     return -1;
   }
   memcpy(at->path, bytes, path.length + 1);
+  ul_store_release(&at->named, 1u);
   return fd;
 }
 
@@ -233,20 +234,20 @@ void ul_os_listen_reply(int connection, const void *reply, size_t bytes) {
 
 void ul_os_listen_unname(const ul_os_listen *listen) {
   int saved_errno = errno;
-  if (listen->path[0]) unlink(listen->path);
+  if (ul_load_acquire(&listen->named)) unlink(listen->path);
   errno = saved_errno;
 }
 
 void ul_os_listen_close(ul_os_listen *listen) {
   int saved_errno = errno;
   ul_os_listen_unname(listen);
-  listen->path[0] = 0;
+  ul_store(&listen->named, 0u);
   drop(&listen->socket);
   drop(&listen->event);
   errno = saved_errno;
 }
 
 void ul_os_listen_forget(ul_os_listen *listen) {
-  listen->path[0] = 0;
+  ul_store(&listen->named, 0u);
   ul_os_listen_close(listen);
 }
