@@ -65,6 +65,12 @@ int ul_cli_next(ul_cli *cli) {
     cli->exit_code = show_help(command, found == VALUE_HELP);
     return UL_CLI_STOP;
   }
+  if (found >= VALUE_FLAG && cli->value && strcmp(cli->value, "--") == 0) {
+    /* getopt would take the word that ends the options for the value. */
+    cli->exit_code = ul_cli_usage_error(command, "--%s needs a value before --",
+                                        command->flags[found - VALUE_FLAG].name);
+    return UL_CLI_STOP;
+  }
   if (found >= VALUE_FLAG) return found - VALUE_FLAG;
   for (size_t i = 0; i < count; i++) {
     if (command->flags[i].letter && command->flags[i].letter == found) return (int)i;

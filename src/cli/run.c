@@ -204,11 +204,13 @@ static void write_reports(const struct request *request, const struct show *show
                           const ul_run_result *result, ul_report_file *file) {
   ul_fault fault;
   char    *text = NULL, *json = NULL;
+  bool     written = false;
   if (request->report_path) {
     text = report_text(request, show, result, ul_run_html_names(request->report_path));
   }
   if (text) {
-    if (ul_report_file_finish(file, text, &fault) < 0) say(&fault);
+    written = ul_report_file_finish(file, text, &fault) == 0;
+    if (!written) say(&fault);
   } else {
     ul_report_file_abandon(file);
   }
@@ -220,7 +222,8 @@ static void write_reports(const struct request *request, const struct show *show
   free(json);
   if (request->quiet) return;
   ul_report_page(stderr, result, request->arguments);
-  ul_report_limits(stderr, result, show->view.knobs);
+  ul_report_next(stderr, result, show->view.knobs);
+  if (written) fprintf(stderr, "  report       %s\n", request->report_path);
 }
 
 /* ---- The run ---------------------------------------------------------------------------------- */

@@ -129,11 +129,12 @@ void ul_enclose_sentence(const ul_enclose *enclose, char ret_text[UL_ENCLOSE_TEX
   if (enclose->kind != UL_ENCLOSURE_NONE) {
     snprintf(ret_text, UL_ENCLOSE_TEXT_MAX, "enclosed in a cgroup (version %d) of %s%s%s",
              enclose->kind == UL_ENCLOSURE_CGROUP1 ? 1 : 2, ul_size_mib(mib, enclose->limit_bytes),
-             enclose->group.pauses ? ", paused at the wall" : "", outer);
+             enclose->group.pauses ? "; at that wall it is paused" : "", outer);
   } else if (enclose->why_not[0]) {
-    snprintf(ret_text, UL_ENCLOSE_TEXT_MAX, "not enclosed: %s; watched only", enclose->why_not);
+    snprintf(ret_text, UL_ENCLOSE_TEXT_MAX, "not enclosed, so nothing stops it at its budget: %s",
+             enclose->why_not);
   } else {
-    snprintf(ret_text, UL_ENCLOSE_TEXT_MAX, "not enclosed; watched only");
+    snprintf(ret_text, UL_ENCLOSE_TEXT_MAX, "not enclosed, so nothing stops it at its budget");
   }
 }
 

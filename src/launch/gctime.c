@@ -238,7 +238,8 @@ static void read_jvm_memory(ul_gctime *gctime, const ul_jvm *jvm) {
   ul_insight_jvm_memory memory;
   ul_gc_figures        *figures = &gctime->figures;
   if (gctime->looks < gctime->memory_due) return;
-  gctime->memory_due = gctime->looks + RARE_READS;
+  /* Its heap may not be there yet; or never be told apart. */
+  gctime->memory_due = gctime->looks + (gctime->looks < RARE_READS ? 1 : RARE_READS);
   if (ul_insight_jvm_memory_read(gctime->pid, &memory) < 0) return;
   uint64_t resident = memory.heap_bytes + memory.beside_bytes, taken = jvm->metaspace_bytes;
   gctime->memory_due =

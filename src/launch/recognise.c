@@ -80,6 +80,11 @@ static int explain_missing(const char *name, int error, ul_fault *fault) {
         fault, UL_EXIT_NOT_FOUND,
         "the name of the program is empty; is a variable unset that should hold it?");
   }
+  if (error == ENOENT && name[0] == '-') {
+    return ul_fault_set(fault, UL_EXIT_NOT_FOUND,
+                        "%s: there is no such program; options of ullage stand before the --",
+                        name);
+  }
   if (error == ENOENT || error == ENOTDIR) {
     return ul_fault_set(fault, UL_EXIT_NOT_FOUND,
                         has_path ? "%s: there is no such file; check the path"
@@ -89,6 +94,10 @@ static int explain_missing(const char *name, int error, ul_fault *fault) {
   if (error == EISDIR) {
     return ul_fault_set(fault, UL_EXIT_NOT_EXECUTABLE, "%s: is a directory; name the program in it",
                         name);
+  }
+  if (error == EACCES && has_path && access(name, F_OK) < 0 && errno == EACCES) {
+    return ul_fault_set(fault, UL_EXIT_NOT_EXECUTABLE,
+                        "%s: a directory on its path may not be entered by this user", name);
   }
   if (error == EACCES) {
     return ul_fault_set(fault, UL_EXIT_NOT_EXECUTABLE,

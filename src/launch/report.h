@@ -14,9 +14,8 @@
 /* Writes the page. `arguments` as they were given to the run. */
 void ul_report_page(FILE *out, const ul_run_result *result, char *const *arguments);
 
-/* Below it: which limits of a JVM were ours, where it ended as one does that reached a limit (exit
- * code 3 or 1). `knobs` NULL: nothing was told. */
-void ul_report_limits(FILE *out, const ul_run_result *result, const ul_knobs *knobs);
+/* What to do next, where it may have ended at a limit of its runtime's or the library's. */
+void ul_report_next(FILE *out, const ul_run_result *result, const ul_knobs *knobs);
 
 /* Was the command built with a JSON writer? */
 bool ul_report_has_json(void);

@@ -80,6 +80,16 @@ static void write_verdict(FILE *out, const ul_run_result *result) {
   } else if (used == UL_UNKNOWN) {
     fprintf(out, " had a budget of <span class=\"q\">%s</span>; what it held, nobody could see",
             budget);
+  } else if (ul_report_budget_kept(result) && result->exit_reason != UL_EXIT_REASON_NORMAL) {
+    /* It stayed inside, and that was not what mattered. */
+    char how[48];
+    if (result->exit_reason == UL_EXIT_REASON_CODE) {
+      snprintf(how, sizeof how, "ended with exit code %d", result->exit_code);
+    } else {
+      snprintf(how, sizeof how, "was ended by signal %d", result->exit_signal);
+    }
+    fprintf(out, " <span class=\"bad\">%s</span>, inside its budget of <span class=\"q\">%s</span>",
+            how, budget);
   } else if (ul_report_budget_kept(result)) {
     fprintf(out,
             " <span class=\"good\">kept its budget</span> of <span class=\"q\">%s</span>, with "

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* report_page.c: the page of report.h. One function for each block of lines. */
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 #include "base/size_text.h"
 #include "launch/advice.h"
 #include "launch/report.h"
 #include "launch/time_text.h"
+
+#define COLUMNS 78
 
 static const char *size_or_dash(char buffer[UL_SIZE_TEXT_MAX], uint64_t bytes) {
   if (bytes == UL_UNKNOWN) return "-";
@@ -119,7 +122,7 @@ static void write_memory(FILE *out, const ul_run_result *result) {
     double share = result->live_resident_bytes > 0
                        ? 100.0 * (double)result->live_bytes / (double)result->live_resident_bytes
                        : 0;
-    snprintf(note, sizeof note, "highest; %.0f %% of the %s resident then", share,
+    snprintf(note, sizeof note, "highest seen; %.0f %% of the %s resident then", share,
              ul_size_mib(resident, result->live_resident_bytes));
     line(out, "live heap", ul_size_mib(mib, result->live_bytes), note);
   }
@@ -150,8 +153,9 @@ static void budget_note(const ul_run_result *result, char note[128]) {
   uint64_t budget = result->budget_bytes, used = ul_report_used(result);
   if (ul_report_budget_kept(result)) {
     uint64_t spare = budget - UL_MIN(used, budget);
-    snprintf(note, 128, "kept, with %s (%.1f %%) to spare", ul_size_mib(by, spare),
-             100 * (double)spare / (double)budget);
+    bool     by_group = result->enclose.peak_bytes && used == result->enclose.peak_bytes;
+    snprintf(note, 128, "kept, with %s (%.1f %%) to spare%s", ul_size_mib(by, spare),
+             100 * (double)spare / (double)budget, by_group ? " in its cgroup" : "");
   } else if (result->enclose.ended_at_wall) {
     snprintf(note, 128, "NOT KEPT: it stood at the wall and was ended");
   } else if (used > budget && result->enclose.raised_to_bytes &&
@@ -254,10 +258,31 @@ static void write_notes(FILE *out, const ul_run_result *result) {
   }
 }
 
-void ul_report_limits(FILE *out, const ul_run_result *result, const ul_knobs *knobs) {
-  char limits[UL_ADVICE_LIMITS_MAX];
-  if (!ul_advice_may_be_jvm_end(result) || !ul_advice_limits(knobs, UL_RUNTIME_JVM, limits)) return;
-  fprintf(out, "  Limits that ullage set, in MiB: %s.\n", limits);
+/* Words on lines that a terminal shows whole. */
+static void write_wrapped(FILE *out, const char *text) {
+  size_t column = 0;
+  while (*text) {
+    size_t length = strcspn(text, " ");
+    if (column > 0 && column + 1 + length > COLUMNS) {
+      fputc('\n', out);
+      column = 0;
+    }
+    column += (size_t)fprintf(out, "%s%.*s", column ? " " : "  ", (int)length, text);
+    text += length + (text[length] == ' ');
+  }
+  fputc('\n', out);
+}
+
+/* A runtime, or libullage, that ended at a limit says so in its own words, if at all. */
+static bool may_be_own_limit(const ul_run_result *result) {
+  return ul_advice_may_be_jvm_end(result) || result->exit_signal == SIGABRT ||
+         result->exit_code == 128 + SIGABRT;
+}
+
+void ul_report_next(FILE *out, const ul_run_result *result, const ul_knobs *knobs) {
+  static ul_advice advice[UL_ADVICE_MAX];
+  if (result->budget_bytes == 0 || !may_be_own_limit(result)) return;
+  if (ul_advise_told(result, NULL, NULL, knobs, advice) > 0) write_wrapped(out, advice[0].text);
 }
 
 void ul_report_page(FILE *out, const ul_run_result *result, char *const *arguments) {

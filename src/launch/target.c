@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "launch/recognise.h"
 #include "os/control.h"
 #include "os/process.h"
 #include "os/self.h"
@@ -132,6 +133,15 @@ static int explain_no_page(const ul_target *target, int error, ul_fault *fault) 
                         "the counters of %s (%d) cannot be read now: it was stopped while it wrote "
                         "them, or the system does not allow it (ptrace_scope, seccomp)",
                         target->name, target->pid);
+  }
+  static ul_program program;
+  if (ul_recognise_running(target->pid, &program) == 0 && program.runtime != UL_RUNTIME_NATIVE &&
+      program.runtime != UL_RUNTIME_PYTHON) {
+    return ul_fault_set(
+        fault, FAILED,
+        "%s (%d) publishes no counters: it is a program of %s, whose memory is not "
+        "libullage's. `ullage run` watches it, `ullage doctor %d` looks at its limits",
+        target->name, target->pid, ul_runtime_title(program.runtime), target->pid);
   }
   return ul_fault_set(fault, FAILED,
                       "%s (%d) publishes no counters: it runs without libullage, or its heap has "

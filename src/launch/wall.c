@@ -58,10 +58,12 @@ static void add_heap(ul_wall_page *page, const ul_watched *member) {
     return;
   }
   const uint64_t *value = counters.value;
+  /* Counted one after the other while it grew. */
+  uint64_t live_bytes = UL_MIN(value[UL_COUNTER_live_bytes], value[UL_COUNTER_resident_bytes]);
   ul_wall_add(page,
               "  %12s    live in its heap, in %" PRIu64 " objects; the heap holds %s, and %s to "
               "keep account\n",
-              ul_size_mib(live, value[UL_COUNTER_live_bytes]), value[UL_COUNTER_live_objects],
+              ul_size_mib(live, live_bytes), value[UL_COUNTER_live_objects],
               ul_size_mib(resident, value[UL_COUNTER_resident_bytes]),
               ul_size_mib(own, value[UL_COUNTER_metadata_bytes]));
   if (value[UL_COUNTER_budget_bytes]) {

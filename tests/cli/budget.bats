@@ -27,7 +27,7 @@ go_program() {
   [ ! -e started ]
   [ "${lines[0]}" = "touch: native, dynamic; libullage preloaded, budget 512.0 MiB" ]
   [ "${lines[1]}" = "budget   512.0 MiB (536870912 bytes)" ]
-  [[ "$output" == *"  set        ULLAGE_BUDGET=520093696                 libullage's soft limit in bytes: the budget less 16.0 MiB reserve"* ]]
+  [[ "$output" == *"  set        ULLAGE_BUDGET=512711762                 libullage's soft limit in bytes: the budget less 23.0 MiB reserve"* ]]
   run --separate-stderr ullage run --dry-run -- touch started
   [ "$status" -eq 0 ] && [ ! -e started ]
   [ "${lines[1]}" = "no budget, so nothing is set; --budget SIZE gives it one" ]
@@ -349,14 +349,14 @@ JAVA
   javac H.java D.java
   export ULLAGE_DUMP_DIR=$PWD
   page --budget 256Mi -- java -cp . H
-  grep -q '^  Limits that ullage set, in MiB: heap [0-9]*, metaspace [0-9]*, direct buffers [0-9]*' err
+  tr -s '\n ' ' ' <err | grep -q 'Ullage set these limits, in MiB: heap [0-9]*, metaspace [0-9]*, direct buffers [0-9]*'
   [[ "$text" == *"exit code 3, as -XX:+ExitOnOutOfMemoryError"*"Ullage set these limits"*"--budget 512Mi"* ]]
   [[ "$text" != *"smaller budget"* ]]
   page --budget 256Mi -- java -cp . D
-  grep -q '^  Limits that ullage set' err
+  tr -s '\n ' ' ' <err | grep -q 'Where stderr names an OutOfMemoryError'
   [[ "$text" == *"Where stderr names an OutOfMemoryError"* && "$text" != *"did what it was meant to"* ]]
   page --budget 100Mi -- node -e 'const k = []; for (;;) k.push(new Array(13000).fill(1.5))'
   [[ "$text" == *"It aborted, as Node does when its heap is full"*"limited to 41 MiB, which ullage set"* ]]
   page --budget 256Mi -- java -version
-  ! grep -q 'Limits that ullage set' err
+  ! grep -q 'Ullage set these limits' err
 }

@@ -250,3 +250,11 @@ PY
   [[ "$stderr" != *became* ]]
   [ "$(json "$BATS_TEST_TMPDIR/r.json" 'd["became"]')" = None ]
 }
+
+@test "-- is no value, and an option behind it is no program" {
+  run --separate-stderr -125 ullage run --report -- true
+  [[ "$stderr" == *"--report needs a value before --"* ]]
+  [ ! -e -- ]
+  run --separate-stderr -127 ullage run -- --budget 100M true
+  [[ "$stderr" == *"--budget: there is no such program; options of ullage stand before the --"* ]]
+}

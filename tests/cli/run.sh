@@ -5,6 +5,11 @@
 # BUILD_DIR holds ullage and libullage.so (default: $ULLAGE_BUILD_DIR, else build/release).
 # A test that cannot run here is skipped, and says why.
 set -eu
+# Who runs this in the background, or by nohup, has signals ignored that the tests send.
+if [ -z "${ULLAGE_TEST_SIGNALS-}" ] && env --default-signal true 2>/dev/null; then
+  ULLAGE_TEST_SIGNALS=default exec env --default-signal bash "$0" "$@"
+fi
+unset ULLAGE_TEST_SIGNALS
 here=$(cd "$(dirname "$0")" && pwd)
 build=${ULLAGE_BUILD_DIR-$here/../../build/release}
 if [ $# -gt 0 ] && [ -d "$1" ]; then

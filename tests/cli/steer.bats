@@ -41,6 +41,7 @@ has_socket() { [ -S "$sockets/$pid" ]; }
 # A process that answers as no program should; sets pid.
 start_server() { # MODE
   mkdir -p -m 700 "$sockets"
+  rm -f "$BATS_TEST_TMPDIR/said" # of an earlier one
   /usr/bin/python3 "$BATS_TEST_DIRNAME/steer.py" "$sockets" "$1" >"$BATS_TEST_TMPDIR/said" 3>&- &
   pid=$!
   pids+=("$pid")

@@ -99,7 +99,7 @@ static void not_wanted(void **state) {
   ul_enclose_start(&enclose, false, LIMIT, 0, announce, NULL);
   assert_int_equal(enclose.kind, UL_ENCLOSURE_NONE);
   ul_enclose_sentence(&enclose, text);
-  assert_string_equal(text, "not enclosed; watched only");
+  assert_string_equal(text, "not enclosed, so nothing stops it at its budget");
   assert_true(ul_enclose_check(&enclose, getpid()));
   ul_enclose_end(&enclose);
   assert_false(enclose.left_behind);
