@@ -155,8 +155,8 @@ void ul_budget_set(ul_budget *budget, uint64_t limit_bytes) {
   ul_tree_page *page = ul_tree_page_of(&budget->tree);
   if (page) ul_store(&page->budget_bytes, limit_bytes);
   ul_lock_drop(&budget->lock);
-  budget->relief.after_bytes = 0; /* another limit: look at once */
-  budget->relief.level = UL_LEVEL_CALM;
+  ul_store(&budget->relief.after_bytes, (uint64_t)0); /* another limit: look at once */
+  ul_store(&budget->relief.level, (int)UL_LEVEL_CALM);
   if (ul_budget_count(budget) >= UL_LEVEL_TIGHT && budget->wake) budget->wake();
 }
 
@@ -169,6 +169,11 @@ static uint64_t longest_wait_ns(const ul_budget *budget) {
   if (ul_load(&budget->relief.futile)) return WAIT_NS;
   if (beyond > limit / MOST_SHARE) return WAIT_MOST_NS;
   if (beyond > limit / FAR_SHARE) return WAIT_FAR_NS;
+  /* Critical, and the agent has not even had its first pass: it waits for a processor. */
+  if (ul_load(&budget->level) >= UL_LEVEL_CRITICAL &&
+      ul_load(&budget->relief.level) < UL_LEVEL_CRITICAL) {
+    return WAIT_OVER_NS;
+  }
   /* Callbacks keep some free memory in hand, so below the limit there is no hurry yet. */
   bool hurry = over || !ul_load(&budget->relief.pressures);
   return hurry && ul_load(&budget->relief.helps) ? WAIT_OVER_NS : WAIT_NS;
@@ -276,8 +281,8 @@ uint64_t ul_budget_tick(ul_budget *budget, uint64_t now_ns) {
   if (ul_budget_limit(budget) == 0) return UINT64_MAX;
   ul_store(&budget->agent, ul_os_thread_id());
   if (ul_budget_count(budget) < UL_LEVEL_TIGHT) {
-    relief->level = UL_LEVEL_CALM;
-    relief->after_bytes = 0;
+    ul_store(&relief->level, (int)UL_LEVEL_CALM);
+    ul_store(&relief->after_bytes, (uint64_t)0);
     let_go(budget);
     return UINT64_MAX;
   }

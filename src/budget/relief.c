@@ -67,8 +67,9 @@ bool ul_relief_is_worth(const ul_budget *budget, uint64_t now_ns) {
   const ul_relief *relief = &budget->relief;
   int              level = (int)ul_load(&budget->level);
   uint64_t         share = level >= UL_LEVEL_CRITICAL ? STEP_CRITICAL : STEP_TIGHT;
-  if (level > relief->level) return true;
-  if (ul_load(&budget->total_bytes) >= relief->after_bytes + ul_budget_limit(budget) / share) {
+  if (level > ul_load(&relief->level)) return true;
+  if (ul_load(&budget->total_bytes) >=
+      ul_load(&relief->after_bytes) + ul_budget_limit(budget) / share) {
     return true;
   }
   if (level == UL_LEVEL_OVER && now_ns >= relief->again_ns) return true;
@@ -190,8 +191,8 @@ void ul_relief_pass(ul_budget *budget) {
   ul_relief *relief = &budget->relief;
   uint64_t   cpu_ns = ul_os_thread_cpu_ns(), given = ul_load(&budget->heap->returned_bytes);
   int        level = (int)ul_load(&budget->level);
-  bool       stayed = level == relief->level;
-  bool       grew = stayed && ul_load(&budget->total_bytes) > relief->after_bytes;
+  bool       stayed = level == ul_load(&relief->level);
+  bool       grew = stayed && ul_load(&budget->total_bytes) > ul_load(&relief->after_bytes);
   take_steps(budget);
   cpu_ns = ul_os_thread_cpu_ns() - cpu_ns;
   ul_add(&relief->spent_ns, cpu_ns);
@@ -205,8 +206,8 @@ void ul_relief_pass(ul_budget *budget) {
   if (given > limit / STEP_CRITICAL && !hopeless) ul_store(&relief->helps, true);
   /* A pass that was not to try everything says nothing of what everything would give. */
   ul_store(&relief->futile, level >= UL_LEVEL_CRITICAL && !ul_load(&relief->helps));
-  relief->level = (int)ul_load(&budget->level);
-  relief->after_bytes = ul_load(&budget->total_bytes);
+  ul_store(&relief->level, (int)ul_load(&budget->level));
+  ul_store(&relief->after_bytes, ul_load(&budget->total_bytes));
   uint64_t least = relief->level >= UL_LEVEL_CRITICAL ? REST_CRITICAL_NS : REST_TIGHT_NS;
   uint64_t now_ns = ul_os_now_ns();
   relief->due_ns = now_ns + UL_MAX(cpu_ns * REST_PER_WORK, least);

@@ -42,8 +42,8 @@ typedef struct ul_pressure {
 
 typedef struct ul_relief {
   uint64_t due_ns;                  /* not before */
-  uint64_t after_bytes;             /* total after the last pass */
-  int      level;                   /* at the end of the last pass */
+  uint64_t after_bytes;             /* atomic: total after the last pass */
+  int      level;                   /* atomic: at the end of the last pass */
   uint32_t doubles;                 /* how often what callbacks are asked for was doubled */
   uint64_t again_ns, again_wait_ns; /* beyond the limit, without growth */
   uint64_t seen;                    /* what it looked like at the last poll */

@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/run_budget.h"
 #include "launch/target.h"
+#include "os/facts.h"
 
 static const ul_flag flags[] = {
 #define UL_FLAG UL_FLAG_ROW
@@ -41,6 +42,20 @@ static int show(ul_target *target, bool as_json) {
   return ul_cli_finish(UL_CLI_FINE);
 }
 
+/* The soft limit is moved, and the walls around the program are not: who sets it beyond one should know. */
+static void warn_of_wall(const ul_target *target, uint64_t bytes) {
+  static ul_facts facts;
+  char            wall[UL_SIZE_TEXT_MAX];
+  uint64_t        least = 0;
+  if (ul_facts_read("", target->pid, &facts) < 0) return;
+  for (size_t i = 0; i < facts.group_count; i++) {
+    uint64_t limit = facts.groups[i].limit;
+    if (limit < UL_FACT_UNLIMITED && (least == 0 || limit < least)) least = limit;
+  }
+  if (least == 0 || (bytes != 0 && bytes <= least)) return;
+  fprintf(stderr, "ullage: its cgroup still ends it at %s\n", ul_size_mib(wall, least));
+}
+
 static int set(const ul_target *target, uint64_t bytes, bool as_json) {
   ul_fault fault;
   uint64_t before;
@@ -54,6 +69,7 @@ static int set(const ul_target *target, uint64_t bytes, bool as_json) {
     printf("%s (%d): budget %s, before %s\n", target->name, target->pid, shown(now, bytes),
            shown(then, before));
   }
+  warn_of_wall(target, bytes);
   return ul_cli_finish(UL_CLI_FINE);
 }
 

@@ -319,3 +319,17 @@ while True: held = [bytes(4000) for _ in range(4096)]
   [ "$status" -eq 0 ]
   [[ "$output" == *'"live_bytes": '* ]]
 }
+
+@test "budget: a wall that stands nearer is named" {
+  "$ULLAGE_BIN" run -q --budget 100M -- /usr/bin/python3 -c 'import time; b = bytearray(20 << 20); time.sleep(60)' 3>&- &
+  local run=$!
+  pids+=("$run")
+  inner() { pid=$(pgrep -P "$run" python3) && ullage stat "$pid" 2>/dev/null; }
+  until_true inner
+  grep -q ullage-run "/proc/$pid/cgroup" || skip "it is not enclosed here"
+  run --separate-stderr ullage budget "$pid" 200Mi
+  [ "$status" -eq 0 ]
+  [ "$stderr" = "ullage: its cgroup still ends it at 95.4 MiB" ]
+  run --separate-stderr ullage budget "$pid" 60Mi
+  [ "$stderr" = "" ]
+}
