@@ -37,7 +37,7 @@ typedef struct ul_gc_figures {
   bool is_disturbed;
   /* Bytes; UL_GC_UNKNOWN where it cannot be seen. */
   uint64_t heap_limit_bytes; /* Go: GOMEMLIMIT; JVM: the most its heap may grow to */
-  uint64_t live_bytes;       /* Go: marked by the last cycle; JVM: of the heap after the last full
+  uint64_t live_bytes;       /* Go: found by the last cycle; JVM: of the heap after the last full
                                 collection */
   uint64_t off_heap_bytes;   /* Go without cgo: resident pages that GOMEMLIMIT does not count */
   uint64_t metaspace_bytes, code_cache_bytes; /* JVM: committed */

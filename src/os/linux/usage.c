@@ -41,6 +41,11 @@ static uint64_t read_number(const char **at) {
   return number;
 }
 
+/* In which /proc counts: also where the build pretends to another size (ul_os_page_bytes). */
+static uint64_t real_page_bytes(void) {
+  return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 uint64_t ul_os_anonymous_bytes(void) {
   if (ul_os_is_confined()) return 0;
   int         saved_errno = errno;
@@ -50,7 +55,7 @@ uint64_t ul_os_anonymous_bytes(void) {
   if (read_file("/proc/self/statm", text, sizeof text) > 0) {
     (void)read_number(&at);
     uint64_t resident = read_number(&at), of_files = read_number(&at);
-    bytes = (resident - UL_MIN(of_files, resident)) * ul_os_page_bytes();
+    bytes = (resident - UL_MIN(of_files, resident)) * real_page_bytes();
   }
   errno = saved_errno;
   return bytes;
@@ -67,7 +72,7 @@ int ul_os_resident_of(uint32_t pid, uint64_t *ret_bytes) {
   ul_text_add(&name, "/statm");
   if (read_file(path, text, sizeof text) > 0) {
     (void)read_number(&at);
-    *ret_bytes = read_number(&at) * ul_os_page_bytes();
+    *ret_bytes = read_number(&at) * real_page_bytes();
   } else {
     /* With hidepid others' processes are not there to be seen, and live all the same. */
     bool hidden = errno != ENOENT && errno != ESRCH;
