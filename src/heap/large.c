@@ -79,6 +79,13 @@ static size_t usable_of(const ul_heap *heap, size_t bytes) {
   return ul_round_up(bytes, heap->os_page_bytes);
 }
 
+/* Where a small object began before, its cookie is still there. A program that never writes to this
+ * object may still move it by realloc, and what was its first word becomes another's: in time that of a
+ * small object at this very address, which would then look free (leaf.h). */
+static void forget_cookie(void *object) {
+  *(uint64_t *)object = 0;
+}
+
 void *ul_large_alloc(ul_heap *heap, size_t bytes, size_t alignment, bool zero) {
   size_t usable_bytes = usable_of(heap, bytes);
   size_t pages = ul_round_up(usable_bytes, UL_PAGE_BYTES) >> UL_PAGE_SHIFT;
@@ -126,11 +133,16 @@ void *ul_large_alloc(ul_heap *heap, size_t bytes, size_t alignment, bool zero) {
     ul_lock_drop(&heap->pages.lock);
     return NULL;
   }
-  if (zero) clear_leaves(heap, span, 0, usable_bytes >> UL_LEAF_SHIFT);
+  void *object = (void *)ul_page_address(heap, span->first_page);
+  if (zero) {
+    clear_leaves(heap, span, 0, usable_bytes >> UL_LEAF_SHIFT);
+  } else if (*leaves_of(heap, span) != UL_LEAF_CLEAN) {
+    forget_cookie(object);
+  }
   claim_leaves(heap, span, 0, usable_bytes >> UL_LEAF_SHIFT);
   ul_store_release(&span->state, (uint8_t)UL_MSPAN_LARGE);
   ul_hooks_run(heap);
-  return (void *)ul_page_address(heap, span->first_page);
+  return object;
 }
 
 bool ul_large_free(ul_heap *heap, ul_mspan *span) {

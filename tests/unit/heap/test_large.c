@@ -175,6 +175,19 @@ static void test_moves_what_is_dear_to_copy(void **state) {
   check();
 }
 
+/* A small object that began here left its cookie. Whoever moves this one by realloc, never written to,
+ * must not carry it on. */
+static void test_no_cookie_is_left_in_it(void **state) {
+  (void)state;
+  for (int round = 0; round < 8; round++) {
+    uint64_t *object = ul_large_alloc(&heap, 300 * 1024, 1, false);
+    assert_non_null(object);
+    assert_true(*object != ul_cookie(&heap, object));
+    *object = ul_cookie(&heap, object);
+    assert_true(ul_large_free(&heap, ul_mspan_of(&heap, (uintptr_t)object)));
+  }
+}
+
 static void test_the_impossible(void **state) {
   object *o = &objects[0];
   (void)state;
@@ -197,6 +210,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test_setup(test_resize_in_place, new_heap),
       cmocka_unit_test_setup(test_below_the_move_only_in_place, new_heap),
       cmocka_unit_test_setup(test_moves_what_is_dear_to_copy, new_heap),
+      cmocka_unit_test_setup(test_no_cookie_is_left_in_it, new_heap),
       cmocka_unit_test_setup(test_the_impossible, new_heap),
   };
   if (argc > 2) argc--, argv++; /* --seed N */
