@@ -180,11 +180,11 @@ static void test_moves_what_is_dear_to_copy(void **state) {
 static void test_no_cookie_is_left_in_it(void **state) {
   (void)state;
   for (int round = 0; round < 8; round++) {
-    uint64_t *object = ul_large_alloc(&heap, 300 * 1024, 1, false);
-    assert_non_null(object);
-    assert_true(*object != ul_cookie(&heap, object));
-    *object = ul_cookie(&heap, object);
-    assert_true(ul_large_free(&heap, ul_mspan_of(&heap, (uintptr_t)object)));
+    uint64_t *base = ul_large_alloc(&heap, 300 * 1024, 1, false);
+    assert_non_null(base);
+    assert_true(*base != ul_cookie(&heap, base));
+    *base = ul_cookie(&heap, base);
+    assert_true(ul_large_free(&heap, ul_mspan_of(&heap, (uintptr_t)base)));
   }
 }
 
