@@ -218,7 +218,7 @@ end
 begin "but not where that would lead out of a limit"
 echo 400000000 >$top/home/scope/memory.max
 as_user $top/home/scope "sh -c 'ullage run --budget 100M -- hog 20; echo shell \$?'" >$said 2>&1
-want "said" says 'not enclosed: .* holds processes itself'
+want "said" says 'not enclosed, so nothing stops it at its budget: .* holds processes itself'
 want "run all the same" says 'shell 0'
 end
 
