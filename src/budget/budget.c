@@ -65,8 +65,9 @@ static uint64_t left(const ul_budget *budget, uint64_t limit, uint64_t taken) {
 static uint64_t room_until_next(const ul_budget *budget, uint64_t limit, int level,
                                 const ul_tree_sum *sum) {
   uint64_t step = UL_MAX(limit / STEP_SHARE, STEP_LEAST), taken = sum->promised_bytes;
-  uint64_t next =
-      level < UL_LEVEL_CRITICAL ? ul_level_begins(limit, level + 1) : sum->held_bytes + step;
+  uint64_t next = level < UL_LEVEL_CRITICAL
+                      ? ul_level_begins(limit, level + 1, ul_relief_asks(&budget->relief))
+                      : sum->held_bytes + step;
   uint64_t room = next > taken ? next - taken : step;
   /* Who shares takes little at a time: what one was granted and does not use nobody else has. */
   if (ul_tree_page_of(&budget->tree)) {
@@ -84,7 +85,8 @@ static int count_locked(ul_budget *budget) {
   uint64_t    leaves = ul_load(&heap->resident_leaves);
   ul_tree_sum sum;
   ul_tree_add_up(&budget->tree, held, &sum);
-  int level = ul_level_next((int)ul_load(&budget->level), limit, sum.held_bytes);
+  int level = ul_level_next((int)ul_load(&budget->level), limit, sum.held_bytes,
+                            ul_relief_asks(&budget->relief));
   ul_store(&budget->held_bytes, held);
   ul_store(&budget->total_bytes, sum.held_bytes);
   ul_store(&budget->promised_bytes, sum.promised_bytes);
@@ -169,13 +171,13 @@ static uint64_t longest_wait_ns(const ul_budget *budget) {
   if (ul_load(&budget->relief.futile)) return WAIT_NS;
   if (beyond > limit / MOST_SHARE) return WAIT_MOST_NS;
   if (beyond > limit / FAR_SHARE) return WAIT_FAR_NS;
-  /* Critical, and the agent has not even had its first pass: it waits for a processor. */
-  if (ul_load(&budget->level) >= UL_LEVEL_CRITICAL &&
+  /* Callbacks are due, and the agent has not even had its first pass: it waits for a processor. */
+  if (ul_relief_asks(&budget->relief) && ul_load(&budget->level) >= UL_LEVEL_CRITICAL &&
       ul_load(&budget->relief.level) < UL_LEVEL_CRITICAL) {
     return WAIT_OVER_NS;
   }
   /* Callbacks keep some free memory in hand, so below the limit there is no hurry yet. */
-  bool hurry = over || !ul_load(&budget->relief.pressures);
+  bool hurry = over || !ul_relief_asks(&budget->relief);
   return hurry && ul_load(&budget->relief.helps) ? WAIT_OVER_NS : WAIT_NS;
 }
 
@@ -250,7 +252,8 @@ static bool refuse(ul_budget *budget, uint64_t bytes, bool is_agent) {
 bool ul_budget_crowded(ul_budget *budget, uint64_t bytes) {
   int      level = ul_budget_count(budget);
   uint64_t limit = ul_budget_limit(budget), until_ns;
-  bool near = ul_load(&budget->total_bytes) + bytes >= ul_level_begins(limit, UL_LEVEL_CRITICAL);
+  bool     near = ul_load(&budget->total_bytes) + bytes >=
+              ul_level_begins(limit, UL_LEVEL_CRITICAL, ul_relief_asks(&budget->relief));
   bool is_agent = ul_load(&budget->agent) == ul_os_thread_id();
   if (limit == 0) return true;
   if (level >= UL_LEVEL_TIGHT || near) {

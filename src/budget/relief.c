@@ -54,7 +54,7 @@ static uint64_t keep_of(const ul_budget *budget) {
 }
 
 static bool has_callbacks(const ul_budget *budget) {
-  return ul_load(&budget->relief.pressures) > 0;
+  return ul_relief_asks(&budget->relief);
 }
 
 uint64_t ul_relief_given(const ul_relief *relief) {
@@ -92,7 +92,7 @@ uint64_t ul_relief_look_again_ns(ul_budget *budget, uint64_t now_ns) {
 /* What is to go so that the level falls. */
 static uint64_t excess(const ul_budget *budget, int level) {
   uint64_t total = ul_load(&budget->total_bytes);
-  uint64_t goal = ul_level_falls(ul_budget_limit(budget), level);
+  uint64_t goal = ul_level_falls(ul_budget_limit(budget), level, has_callbacks(budget));
   return total > goal ? total - goal : 0;
 }
 
@@ -135,7 +135,7 @@ static bool step(ul_budget *budget, enum ul_relief_step which, int level) {
 /* What is missing: to where the level begins, and to what is kept. */
 static uint64_t wanted(const ul_budget *budget) {
   uint64_t limit = ul_budget_limit(budget), total = ul_load(&budget->total_bytes);
-  uint64_t begins = ul_level_begins(limit, UL_LEVEL_CRITICAL), keep = keep_of(budget);
+  uint64_t begins = ul_level_begins(limit, UL_LEVEL_CRITICAL, true), keep = keep_of(budget);
   uint64_t reusable = ul_scavenge_reusable(budget->heap);
   uint64_t want = (total > begins ? total - begins : 0) + (keep > reusable ? keep - reusable : 0);
   want = UL_MAX(want, keep / 4) << budget->relief.doubles;

@@ -61,6 +61,11 @@ typedef struct ul_relief {
   uint32_t    running;   /* a callback runs: who unregisters waits for it; futex word */
 } ul_relief;
 
+/* Are there callbacks to be asked? */
+UL_INLINE bool ul_relief_asks(const ul_relief *relief) {
+  return ul_load(&relief->pressures) > 0;
+}
+
 /* Bytes that all steps gave so far. */
 uint64_t ul_relief_given(const ul_relief *relief);
 

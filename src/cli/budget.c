@@ -112,8 +112,7 @@ static const char *const about[] = {
     "machine or container has, off takes it away. A budget below what "
     "is "
     "held makes the program give back what it can, at once.",
-    "Under `ullage run --budget B` the limit shown is below B: a reserve of 4.5 %, at least 16 "
-    "MiB, "
+    "Under `ullage run --budget B` the limit shown is below B: a reserve of 3 %, at least 16 MiB, "
     "is held back for what the library cannot see, page tables and the kernel's buffers. SIZE is "
     "taken as it stands.",
     "The walls around a program (a cgroup, `ullage run`'s enclosure) are not moved by this.",

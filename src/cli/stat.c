@@ -187,8 +187,7 @@ static const char *const about[] = {
     "what all processes that share the budget hold. A program with an older libullage shows - "
     "where "
     "it does not know the number.",
-    "Under `ullage run --budget B`, BUDGET is below B: 4.5 %, at least 16 MiB, is held back for "
-    "what "
+    "Under `ullage run --budget B`, BUDGET is below B: 3 %, at least 16 MiB, is held back for what "
     "the "
     "library cannot see.",
     "PID is a process number, or a name that only one process has.",

@@ -79,7 +79,7 @@ static void give_back(ul_runtime *runtime) {
 static uint64_t missing(ul_budget *budget, int level) {
   if (ul_budget_count(budget) < level) return 0;
   uint64_t total = ul_load(&budget->total_bytes);
-  uint64_t goal = ul_level_falls(ul_budget_limit(budget), level);
+  uint64_t goal = ul_level_falls(ul_budget_limit(budget), level, ul_relief_asks(&budget->relief));
   return total > goal ? total - goal : 0;
 }
 

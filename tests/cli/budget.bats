@@ -27,7 +27,7 @@ go_program() {
   [ ! -e started ]
   [ "${lines[0]}" = "touch: native, dynamic; libullage preloaded, budget 512.0 MiB" ]
   [ "${lines[1]}" = "budget   512.0 MiB (536870912 bytes)" ]
-  [[ "$output" == *"  set        ULLAGE_BUDGET=512711762                 libullage's soft limit in bytes: the budget less 23.0 MiB reserve"* ]]
+  [[ "$output" == *"  set        ULLAGE_BUDGET=520093696                 libullage's soft limit in bytes: the budget less 16.0 MiB reserve"* ]]
   run --separate-stderr ullage run --dry-run -- touch started
   [ "$status" -eq 0 ] && [ ! -e started ]
   [ "${lines[1]}" = "no budget, so nothing is set; --budget SIZE gives it one" ]

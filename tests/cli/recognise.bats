@@ -9,7 +9,7 @@ line_of() {
 @test "dynamic native: preloaded, with the budget in bytes" {
   [ "$(line_of --budget 1.5Gi -- true)" = "ullage: true: native, dynamic; libullage preloaded, budget 1536.0 MiB" ]
   # libullage gets the budget less 3 %; it puts the name of its tree behind the number.
-  [ "$(ullage run -q --budget 1.5Gi -- printenv ULLAGE_BUDGET ULLAGE_LIVE | sed 's/@.*//')" = $'1538135196\n1' ]
+  [ "$(ullage run -q --budget 1.5Gi -- printenv ULLAGE_BUDGET ULLAGE_LIVE | sed 's/@.*//')" = $'1562294355\n1' ]
   [[ "$(ullage run -q -- printenv LD_PRELOAD)" == /*/libullage.so.* ]]
   ullage run -q -- grep -q libullage /proc/self/maps
 }

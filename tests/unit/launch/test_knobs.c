@@ -73,7 +73,7 @@ static void a_launcher_gets_all_that_cannot_clash(void **state) {
   assert_string_equal(value_of("--max-old-space-size"), "=366");
   assert_string_equal(value_of("DOTNET_GCHeapHardLimit"), "18000000");
   assert_string_equal(value_of("PYTHONPATH"), "/share/python");
-  assert_string_equal(value_of("ULLAGE_BUDGET"), "512711762");
+  assert_string_equal(value_of("ULLAGE_BUDGET"), "520093696");
   assert_null(row_of("-Xmx"));
   assert_null(row_of("-Xms"));
   assert_null(row_of("-XX:+UseSerialGC"));

@@ -70,7 +70,7 @@ static void python_collects_in_time(void **state) {
   assert_string_equal(value_of("PYTHONMALLOC"), "malloc");
   assert_string_equal(value_of("PYTHONPATH"), "/share/python");
   assert_string_equal(value_of("ULLAGE_PYTHON_COLLECT_AT"), "375809637"); /* 70 % */
-  assert_string_equal(value_of("ULLAGE_BUDGET"), "512711762");            /* 16 MiB less */
+  assert_string_equal(value_of("ULLAGE_BUDGET"), "520093696");            /* 16 MiB less */
   assert_int_equal(knobs.warning_count, 0);
   input.python_directory = NULL;
   assert_int_equal(make(), 0);
@@ -110,7 +110,7 @@ static void native_is_told_the_budget_less_a_reserve(void **state) {
   (void)state;
   begin(UL_RUNTIME_NATIVE, 1500000000);
   assert_int_equal(make(), 0);
-  assert_string_equal(value_of("ULLAGE_BUDGET"), "1432500000");
+  assert_string_equal(value_of("ULLAGE_BUDGET"), "1455000000");
   assert_null(row_of("ULLAGE_ON_BUDGET"));
   input.on_budget = UL_ON_BUDGET_FAIL;
   assert_int_equal(make(), 0);
@@ -118,7 +118,7 @@ static void native_is_told_the_budget_less_a_reserve(void **state) {
   /* A flag comes before the variable; alone, the variable stays as it is. */
   input.environment = environment;
   assert_int_equal(make(), 0);
-  assert_string_equal(value_of("ULLAGE_BUDGET"), "1432500000");
+  assert_string_equal(value_of("ULLAGE_BUDGET"), "1455000000");
   assert_non_null(strstr(row_of("ULLAGE_BUDGET")->why, "ULLAGE_BUDGET was 200M"));
   assert_string_equal(value_of("ULLAGE_ON_BUDGET"), "fail");
   input.budget_is_ordered = false;
