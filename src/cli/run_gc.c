@@ -2,9 +2,6 @@
 /* run_gc.c: see run_gc.h. */
 #include "cli/run_gc.h"
 
-#define LOOK_NS       ((uint64_t)1000000000)
-#define LOOK_SOON_NS  ((uint64_t)250000000)
-#define SOON_NS       ((uint64_t)3000000000) /* a short run leaves no later moment */
 #define ATTEMPTS_MOST 8
 #define BUSY_LEAST_NS ((uint64_t)2000000000) /* less is no measurement */
 
@@ -41,7 +38,7 @@ static size_t place_of(ul_run_gc *gc, int pid, uint64_t start) {
 void ul_run_gc_look(ul_run_gc *gc, const ul_watch *watch) {
   uint64_t now_ns = watch->figures.last_at_ns;
   if (now_ns < gc->due_ns) return;
-  gc->due_ns = now_ns + (now_ns < SOON_NS ? LOOK_SOON_NS : LOOK_NS);
+  gc->due_ns = ul_watch_rare_due_ns(now_ns);
   for (size_t i = 0; i < watch->count; i++) {
     const ul_watched *member = &watch->members[i];
     if (member->is_gone || member->usage.start == 0) continue;

@@ -2,10 +2,6 @@
 /* follow.c: see follow.h. */
 #include "launch/follow.h"
 
-#define LOOK_NS      ((uint64_t)1000000000)
-#define LOOK_SOON_NS ((uint64_t)250000000)
-#define SOON_NS      ((uint64_t)3000000000)
-
 /* It is the one, or larger than it: look again what it runs, which exec changes. */
 static void consider(ul_follow *follow, const ul_watched *member) {
   static ul_program program;
@@ -21,7 +17,7 @@ static void consider(ul_follow *follow, const ul_watched *member) {
 void ul_follow_look(ul_follow *follow, const ul_watch *watch) {
   uint64_t now_ns = watch->figures.last_at_ns;
   if (now_ns < follow->due_ns) return;
-  follow->due_ns = now_ns + (now_ns < SOON_NS ? LOOK_SOON_NS : LOOK_NS);
+  follow->due_ns = ul_watch_rare_due_ns(now_ns);
   for (size_t i = 0; i < watch->count; i++) {
     const ul_watched *member = &watch->members[i];
     if (!member->is_gone && member->usage.start != 0) consider(follow, member);

@@ -287,8 +287,9 @@ static void make_sentence(const ul_program *program, char *const *arguments,
                         ul_python_words_read(program, arguments).no_variables);
     }
   } else if (!told) {
-    ul_text_add(&text, budget_bytes ? "; it cannot be told (" : "; run and watched only (");
-    ul_text_add(&text, why_not(program, plan));
+    ul_text_add(&text, budget_bytes ? "; it is not told (" : "; run and watched only (");
+    ul_text_add(&text, knobs && ul_knobs_own_count(knobs) ? "what is set is yours"
+                                                          : why_not(program, plan));
     ul_text_add(&text, ")");
   }
   if (budget_bytes == 0) return;

@@ -55,6 +55,12 @@ void ul_watch_done(ul_watch *watch);
 /* Nanoseconds until the next look is due. */
 uint64_t ul_watch_wait_ns(const ul_watch *watch, uint64_t now_ns);
 
+/* What is looked at now and then only, and was at `now_ns` of the run: when next. Four times a second at
+ * first, since a short run leaves no later moment; then once. */
+UL_INLINE uint64_t ul_watch_rare_due_ns(uint64_t now_ns) {
+  return now_ns + (now_ns < 3000000000u ? 250000000u : 1000000000u);
+}
+
 /* Looks, if it is due. */
 void ul_watch_tick(ul_watch *watch, uint64_t now_ns);
 
