@@ -107,7 +107,7 @@ uint64_t ullage_budget_get(void);
  * buffer shrinks. It is called on a thread of libullage's, never inside somebody's malloc, so it may
  * take the program's locks, and malloc and free; at most one runs at a time. Threads that allocate
  * meanwhile wait a few milliseconds at most, also for one that takes longer.
- *     level        2 critical (96 % of the budget), 3 over
+ *     level        2 critical (94 % of the budget), 3 over
  *     want_bytes   what is missing; freeing less is allowed, and it is called again when the program
  *                  grows further
  * Returns 0, or -1: sixteen are registered already. */

@@ -131,7 +131,7 @@ static void read_go_cycle(ul_gctime *gctime, uint64_t address) {
     return;
   }
   gctime->figures.collections = cycles;
-  gctime->figures.live_bytes = live_bytes;
+  if (live_bytes) gctime->figures.live_bytes = live_bytes;
 }
 
 static bool read_go(ul_gctime *gctime) {

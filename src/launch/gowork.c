@@ -62,9 +62,13 @@ bool ul_gowork_cycle(const void *bytes, uint64_t *ret_cycles, uint64_t *ret_live
       !times || heap[1] > HEAP_MOST || heap[2] == 0 || heap[2] > heap[1]) {
     return false;
   }
+  *ret_cycles = cycle.cycles;
+  /* While a cycle runs, its beginning stands beside the end of the one before. */
+  bool is_over = cycle.end_ns >= cycle.mark_end_ns && cycle.mark_end_ns >= cycle.mark_ns;
+  *ret_live_bytes = 0;
+  if (!is_over) return true;
   /* What is allocated while a cycle runs is marked, whether it lives or not. */
   uint64_t meanwhile = heap[1] > heap[0] ? heap[1] - heap[0] : 0;
-  *ret_cycles = cycle.cycles;
   *ret_live_bytes = heap[2] > meanwhile ? heap[2] - meanwhile : heap[2];
   return true;
 }

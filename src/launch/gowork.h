@@ -39,7 +39,8 @@ bool ul_gowork_times(const uint64_t sums[UL_GOWORK_SUMS], uint64_t *ret_gc_ns,
 
 /* Before those sums lie what the last cycle found: of the UL_GOWORK_CYCLE_BYTES right before them the
  * number of cycles so far, and the bytes that the last one marked, less what was allocated while it
- * ran: what lived then. Since Go 1.20, up to 1.26 at least. False: it is not that (a copy of the sums, another version). */
+ * ran: what lived then; 0 while one runs. Since Go 1.20, up to 1.26 at least. False: it is not that
+ * (a copy of the sums, another version). */
 #define UL_GOWORK_CYCLE_BYTES 80
 
 bool ul_gowork_cycle(const void *bytes, uint64_t *ret_cycles, uint64_t *ret_live_bytes);

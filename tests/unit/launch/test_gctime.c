@@ -109,7 +109,8 @@ static bool has_full_collection(const ul_gc_figures *figures) {
 }
 
 static bool has_cycles(const ul_gc_figures *figures) {
-  return figures->collections != UL_GC_UNKNOWN && figures->collections >= 2;
+  return figures->collections != UL_GC_UNKNOWN && figures->collections >= 2 &&
+         figures->live_bytes != UL_GC_UNKNOWN;
 }
 
 static uint64_t collections_before;

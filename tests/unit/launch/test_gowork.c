@@ -63,6 +63,10 @@ static void the_last_cycle(void **state) {
   assert_true(ul_gowork_cycle(&good, &cycles, &live));
   assert_int_equal(cycles, 14);
   assert_int_equal(live, 1120 << 20); /* 125 were allocated meanwhile */
+  bad = good;                         /* the next one has begun, with another heap */
+  bad.times[0] = 200, bad.times[1] = 210, bad.heap[0] = 1400 << 20;
+  assert_true(ul_gowork_cycle(&bad, &cycles, &live));
+  assert_int_equal(live, 0);
   for (unsigned i = 0; i < 7; i++) {
     bad = good;
     switch (i) {
