@@ -54,7 +54,7 @@ void ul_agent_forget(ul_agent *agent);
 bool ul_agent_start(ul_agent *agent);
 
 /* No agent from here on. Where there is one it is told to end, and waited for until the system has
- * forgotten it, a second at most: it may be in a callback of the program's, or want a lock that the
+ * forgotten it, five seconds at most: it may be in a callback of the program's, or want a lock that the
  * caller holds. Context: any, also a signal handler or the agent itself. */
 void ul_agent_bar(ul_agent *agent);
 bool ul_agent_is_barred(const ul_agent *agent);
