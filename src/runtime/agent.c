@@ -20,9 +20,9 @@
 #define WATCH_NS (250 * MS)
 /* A forked child that spilled this often is worth an agent; most exec or end before. */
 #define FREES_BEFORE_START 256
-/* How long to wait for its end, and how often to look: as it starts, and from its last line on. Long, since
- * a filter may kill who outlives it, and with a dozen busy processes on two processors a second was not
- * enough. */
+/* How long to wait for its end, and how often to look: as it starts, and from its last line on. Long,
+ * since a filter may kill who outlives it, and with a dozen busy processes on two processors a second
+ * was not enough. */
 #define STOP_NS     (5000 * MS)
 #define STARTING_NS (1 * MS)
 #define ENDING_NS   (MS / 20)
