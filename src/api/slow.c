@@ -85,6 +85,16 @@ static void free_checked(ul_heap *heap, const ul_object *found, void *object) {
 UL_NOINLINE void ul_api_free_slow(void *object) {
   ul_heap *heap = &ul_runtime_self.heap;
   if (!object) return;
+  size_t leaf = ul_leaf_of(heap, (uintptr_t)object);
+  if (leaf < ul_load(&heap->leaf_count)) {
+    size_t state = ul_load(&heap->leaf_state[leaf]);
+    if (ul_mcache_is_full_for(ul_load(&ul_mcache_current), state, object,
+                              ul_cookie(heap, object))) {
+      ul_mcache_put_slow(heap, (unsigned)state, object);
+      ul_hooks_run(heap);
+      return;
+    }
+  }
   ul_object found = ul_object_expect(heap, object, "free");
   if (ul_runtime_enter() != 0) return;
   free_checked(heap, &found, object);

@@ -86,6 +86,20 @@ static void resize_slots(ul_heap *heap, ul_mcache *cache, unsigned size_class, u
   bin->capacity = capacity;
 }
 
+/* What the thread may hold now. Counted again only when the heap or the number of threads has changed:
+ * a division is dear for those who come here often. */
+static uint64_t share_of(ul_heap *heap, ul_mcache *cache) {
+  uint64_t pages = ul_load(&heap->committed_pages), threads = ul_load(&heap->caches.count);
+  if (UL_LIKELY(pages == cache->share_pages && threads == cache->share_threads)) {
+    return cache->share_bytes;
+  }
+  uint64_t share = (pages << UL_PAGE_SHIFT) / (THREADS_SHARE * UL_MAX(threads, (uint64_t)1));
+  cache->share_pages = pages;
+  cache->share_threads = threads;
+  cache->share_bytes = UL_MAX(UL_MIN(share, THREAD_BYTES_MAX), THREAD_BYTES_LEAST);
+  return cache->share_bytes;
+}
+
 /* Sets a bin up on first use, or doubles its capacity where limits allow. */
 static void grow_bin(ul_heap *heap, ul_mcache *cache, ul_mcentral *central) {
   ul_bin  *bin = &cache->bin[central->size_class];
@@ -98,12 +112,9 @@ static void grow_bin(ul_heap *heap, ul_mcache *cache, ul_mcentral *central) {
   if (capacity == 0) {
     capacity = UL_MAX(UL_MIN(FIRST_BYTES / bin->object_bytes, FIRST_OBJECTS), LEAST_OBJECTS);
   } else {
-    uint64_t share = (uint64_t)ul_load(&heap->committed_pages) << UL_PAGE_SHIFT;
-    share /= THREADS_SHARE * UL_MAX(ul_load(&heap->caches.count), (uint64_t)1);
-    share = UL_MAX(UL_MIN(share, THREAD_BYTES_MAX), THREAD_BYTES_LEAST);
-    uint32_t most = (uint32_t)(share / BIN_SHARE / bin->object_bytes);
-    most = UL_MIN(most, BIN_OBJECTS);
+    uint64_t share = share_of(heap, cache);
     if (cache->capacity_bytes + (uint64_t)bin->capacity * bin->object_bytes > share) return;
+    uint32_t most = UL_MIN(ul_div_quotient(share / BIN_SHARE, bin->magic), BIN_OBJECTS);
     capacity = UL_MIN(capacity, UL_MAX(most, LEAST_OBJECTS));
     if (capacity <= bin->capacity) return;
   }
@@ -183,15 +194,7 @@ static void *refill(ul_heap *heap, ul_mcache *cache, unsigned size_class, bool a
     uint32_t     want = UL_MAX((bin->capacity + cold->capacity) / 2, 1u);
     uint32_t     got = ul_mcentral_fetch(heap, central, &cold->adopted, bin->slots, want, asked);
     if (got == 0) return NULL;
-    object = bin->slots[0];
-    /* Lowest addresses are handed out first: they were fetched in ascending order. */
-    for (uint32_t i = 1, j = got - 1; i < j; i++, j--) {
-      void *swap = bin->slots[i];
-      bin->slots[i] = bin->slots[j];
-      bin->slots[j] = swap;
-    }
-    bin->slots[0] = bin->slots[got - 1];
-    ul_compiler_fence();
+    object = bin->slots[got - 1];
     bin->count = got - 1;
   }
   *(uint64_t *)object = 0;

@@ -61,7 +61,9 @@ typedef struct ul_mcache {
   ul_link           link;      /* in ul_mcache_table.all */
   struct ul_mcache *next_idle; /* in ul_mcache_table.idle */
   unsigned          colour;
-  uint64_t          capacity_bytes; /* sum over bins of capacity * object_bytes */
+  uint64_t          capacity_bytes;             /* sum over bins of capacity * object_bytes */
+  uint64_t          share_bytes;                /* what that may come to, while the heap has */
+  uint64_t          share_pages, share_threads; /* so many pages, and so many threads a cache */
   /* What draining by others needs (drain.h). */
   uint32_t           busy;       /* the owner is in the slow half of this file */
   uint32_t           drains;     /* ul_mcache_table.drains when it was last emptied */
@@ -142,6 +144,16 @@ UL_INLINE void *ul_mcache_get(ul_mcache *cache, size_t size_class) {
   ul_compiler_fence();     /* a fork in between loses the object; it must not be in two places */
   *(uint64_t *)object = 0; /* wipes the cookie: live from here */
   return object;
+}
+
+/* Is `object` one that the thread's bin for `state` only lacks the room for? The rest of what ul_mcache_put
+ * looks at; a cache that is not real has no such bin. */
+UL_INLINE bool ul_mcache_is_full_for(const ul_mcache *cache, size_t state, const void *object,
+                                     uint64_t cookie) {
+  const ul_bin *bin = &cache->bin[state];
+  uint64_t      offset = (uint32_t)(uintptr_t)object & bin->offset_mask;
+  return bin->object_bytes != 0 && ul_div_exact(offset, bin->magic) &&
+         *(const uint64_t *)object != cookie;
 }
 
 /* Puts `object` into the bin of `state`, what the leaf map says of its leaf. false when anything is

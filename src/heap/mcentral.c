@@ -11,7 +11,7 @@
  * of them together at most a sixty-fourth of the heap, since what waits there pins its leaves. */
 #define TRANSFER_BYTES   (128 * 1024u)
 #define TRANSFER_OBJECTS 2048u
-#define TRANSFER_LEAST   8u
+#define TRANSFER_LEAST   8u /* these two are powers of two */
 #define TRANSFER_SHARE   64
 
 void ul_mcentral_init(ul_mcentral *central, unsigned size_class, uint8_t leaf_value) {
@@ -23,6 +23,7 @@ void ul_mcentral_init(ul_mcentral *central, unsigned size_class, uint8_t leaf_va
     central->span_bytes = ul_size_class_span_bytes(size_class);
     central->span_objects = central->span_bytes / central->object_bytes;
     central->magic = ul_div_magic(central->object_bytes);
+    central->full_magic = ul_div_magic(central->span_objects);
     for (int i = 0; i < UL_CENTRAL_LISTS; i++) ul_link_init(&central->lists[i]);
     ul_store_release(&central->in_use, (uint8_t)1);
   }
@@ -50,7 +51,7 @@ static uint8_t list_of(const ul_mspan *span) {
   uint32_t free_objects = ul_mspan_free_objects(span);
   if (span->adopted) return LIST_ADOPTED;
   if (free_objects == 0) return span->parked > 0 ? LIST_BARE : LIST_FULL;
-  return (uint8_t)((uint64_t)span->live * UL_READY_LISTS / span->capacity);
+  return (uint8_t)ul_div_quotient((uint64_t)span->live * UL_READY_LISTS, span->central->full_magic);
 }
 
 void ul_mcentral_relist(ul_heap *heap, ul_mcentral *central, ul_mspan *span) {
@@ -135,16 +136,35 @@ static bool should_refine(const ul_heap *heap, ul_mcentral *central) {
   return true;
 }
 
+/* The newest `count` leave the ring. */
+static void take_newest(ul_mcentral *central, void **ret_objects, uint32_t count) {
+  uint32_t capacity = central->transfer_capacity;
+  uint32_t start = (central->transfer_oldest + central->transfer_count - count) & (capacity - 1);
+  uint32_t part = UL_MIN(count, capacity - start);
+  memcpy(ret_objects, central->transfer + start, part * sizeof *ret_objects);
+  memcpy(ret_objects + part, central->transfer, (count - part) * sizeof *ret_objects);
+  central->transfer_count -= count;
+  central->transfer_low = UL_MIN(central->transfer_low, central->transfer_count);
+}
+
+/* There is room for them. */
+static void add_newest(ul_mcentral *central, void **objects, uint32_t count) {
+  uint32_t capacity = central->transfer_capacity;
+  uint32_t start = (central->transfer_oldest + central->transfer_count) & (capacity - 1);
+  uint32_t part = UL_MIN(count, capacity - start);
+  memcpy(central->transfer + start, objects, part * sizeof *objects);
+  memcpy(central->transfer, objects + part, (count - part) * sizeof *objects);
+  central->transfer_count += count;
+}
+
 uint32_t ul_mcentral_fetch(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted,
                            void **ret_objects, uint32_t want, bool asked) {
   uint32_t got = 0;
   ul_lock_take(&central->lock);
   if (central->transfer_count > 0) {
     got = UL_MIN(want, central->transfer_count);
-    central->transfer_count -= got;
+    take_newest(central, ret_objects, got);
     ul_sub(&heap->transfer_bytes, (uint64_t)got * central->object_bytes);
-    memcpy(ret_objects, central->transfer + central->transfer_count, got * sizeof *ret_objects);
-    central->transfer_low = UL_MIN(central->transfer_low, central->transfer_count);
   }
   while (got < want) {
     ul_mspan *span = *adopted;
@@ -185,27 +205,21 @@ UL_INLINE ul_mspan *span_of(const ul_heap *heap, const ul_mcentral *central, con
 /* Puts objects back into their spans. Neighbours in `objects` are often of one span: it is moved
  * between lists once for them all. */
 static void put_all(ul_heap *heap, ul_mcentral *central, void **objects, uint32_t count) {
-  ul_mspan *last = NULL;
-  for (uint32_t i = 0; i < count; i++) {
-    ul_mspan *span = last;
-    uintptr_t address = (uintptr_t)objects[i];
+  for (uint32_t i = 0; i < count;) {
+    ul_mspan *span = span_of(heap, central, objects[i]);
+    UL_ASSERT(span->central == central);
     if (i + AHEAD < count) __builtin_prefetch(span_of(heap, central, objects[i + AHEAD]));
-    if (!span || address - ul_page_address(heap, span->first_page) >= central->span_bytes) {
-      if (last) ul_mcentral_relist(heap, central, last);
-      span = span_of(heap, central, objects[i]);
-      UL_ASSERT(span->central == central);
-      last = span;
-    }
-    ul_mspan_put(heap, span, objects[i]);
-    central->live_objects--;
-    central->free_objects++;
+    i += ul_mspan_put(heap, span, objects + i, count - i);
+    ul_mcentral_relist(heap, central, span);
   }
-  if (last) ul_mcentral_relist(heap, central, last);
+  central->live_objects -= count;
+  central->free_objects += count;
 }
 
 static bool make_transfer(ul_heap *heap, ul_mcentral *central) {
   uint32_t capacity = TRANSFER_BYTES / central->object_bytes;
   capacity = UL_MAX(UL_MIN(capacity, TRANSFER_OBJECTS), TRANSFER_LEAST);
+  capacity = 1u << ul_log2_floor(capacity);
   if (central->leaf_value != central->size_class) return false; /* a private heap: no caches */
   central->transfer = ul_meta_alloc(&heap->meta, capacity * sizeof *central->transfer);
   if (!central->transfer) return false;
@@ -216,13 +230,15 @@ static bool make_transfer(ul_heap *heap, ul_mcentral *central) {
 void ul_mcentral_drain(ul_heap *heap, ul_mcentral *central, uint32_t count) {
   UL_CHECK(count <= central->transfer_count);
   if (count == 0) return;
-  /* The oldest lie at the bottom. */
-  put_all(heap, central, central->transfer, count);
   ul_sub(&heap->transfer_bytes, (uint64_t)count * central->object_bytes);
-  central->transfer_count -= count;
+  while (count > 0) {
+    uint32_t part = UL_MIN(count, central->transfer_capacity - central->transfer_oldest);
+    put_all(heap, central, central->transfer + central->transfer_oldest, part);
+    central->transfer_oldest = (central->transfer_oldest + part) & (central->transfer_capacity - 1);
+    central->transfer_count -= part;
+    count -= part;
+  }
   central->transfer_low = UL_MIN(central->transfer_low, central->transfer_count);
-  memmove(central->transfer, central->transfer + count,
-          central->transfer_count * sizeof *central->transfer);
 }
 
 void ul_mcentral_return(ul_heap *heap, ul_mcentral *central, void **objects, uint32_t count,
@@ -239,8 +255,7 @@ void ul_mcentral_return(ul_heap *heap, ul_mcentral *central, void **objects, uin
     if (ul_load(&heap->transfer_bytes) > most) room = 0;
     uint32_t moved = UL_MIN(room, count);
     ul_add(&heap->transfer_bytes, (uint64_t)moved * central->object_bytes);
-    memcpy(central->transfer + central->transfer_count, objects, moved * sizeof *objects);
-    central->transfer_count += moved;
+    add_newest(central, objects, moved);
     objects += moved;
     count -= moved;
   }

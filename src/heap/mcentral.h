@@ -6,8 +6,8 @@
  *     adopted               a cache refills from it
  *     full                  nothing to give
  *
- *     transfer              pointers of free objects that caches spilled, last in first out: what one
- *                           thread frees another takes without touching bits
+ *     transfer              a ring of pointers to free objects that caches spilled, last in first out:
+ *                           what one thread frees another takes without touching bits
  *
  * Refilling takes the cheapest memory first: transfer, the adopted span, the fullest ready span, and
  * only then a leaf that has to be made active, and at last a new span.
@@ -37,9 +37,11 @@ typedef struct ul_mcentral {
   uint32_t span_bytes;
   uint32_t span_objects;
   uint32_t transfer_count;
-  uint32_t transfer_capacity;
-  uint32_t transfer_low; /* lowest transfer_count since the scavenger last looked */
-  uint64_t magic;        /* ul_div_magic(object_bytes) */
+  uint32_t transfer_capacity; /* a power of two */
+  uint32_t transfer_oldest;   /* index of the one that came first */
+  uint32_t transfer_low;      /* lowest transfer_count since the scavenger last looked */
+  uint64_t magic;             /* ul_div_magic(object_bytes) */
+  uint64_t full_magic;        /* ul_div_magic(span_objects) */
   void   **transfer;
   uint64_t live_objects; /* allocated: handed out or in a cache or in transfer */
   uint64_t free_objects; /* not allocated, memory behind them */
@@ -74,7 +76,7 @@ void ul_mcentral_unadopt(ul_heap *heap, ul_mcentral *central, ul_mspan *span);
  * Context: locked(central). */
 void ul_mcentral_relist(ul_heap *heap, ul_mcentral *central, ul_mspan *span);
 
-/* Moves `count` objects out of transfer back into their spans. Context: locked(central). */
+/* Moves the `count` oldest objects of transfer back into their spans. Context: locked(central). */
 void ul_mcentral_drain(ul_heap *heap, ul_mcentral *central, uint32_t count);
 
 /* Aborts when an invariant does not hold. Context: locked(central). */

@@ -82,23 +82,22 @@ void ul_mspan_init_small(ul_heap *heap, ul_mspan *span, ul_mcentral *central, ui
 }
 
 uint32_t ul_mspan_take(ul_heap *heap, ul_mspan *span, void **ret_objects, uint32_t want) {
-  uint32_t  taken = 0;
-  uint32_t  words = (uint32_t)ul_bitmap_words(span->capacity);
   uintptr_t start = span_start(heap, span);
-  uint32_t  w = span->hint;
-  for (; w < words; w++) {
+  size_t    object_bytes = span->object_bytes;
+  uint32_t  count = UL_MIN(want, ul_mspan_free_objects(span));
+  uint32_t  left = count, w = span->hint;
+  for (; left > 0; w++) {
     uint64_t clear = ~span->bits[w];
-    while (clear != 0 && taken < want) {
+    for (; clear != 0 && left > 0; clear &= clear - 1) {
       uint32_t index = w * 64 + (uint32_t)__builtin_ctzll(clear);
-      clear &= clear - 1;
-      ret_objects[taken++] = (void *)(start + index * span->object_bytes);
+      ret_objects[--left] = (void *)(start + index * object_bytes);
     }
     span->bits[w] = ~clear;
     if (clear != 0) break;
   }
   span->hint = w;
-  span->live += taken;
-  return taken;
+  span->live += count;
+  return count;
 }
 
 static UL_COLD UL_NORETURN void fatal_twice(const ul_mspan *span, const void *object) {
@@ -112,14 +111,23 @@ static UL_COLD UL_NORETURN void fatal_twice(const ul_mspan *span, const void *ob
   ul_fatal(message);
 }
 
-void ul_mspan_put(ul_heap *heap, ul_mspan *span, void *object) {
-  uint64_t offset = (uintptr_t)object - span_start(heap, span);
-  uint32_t index = ul_div_quotient(offset, span->magic);
-  if (UL_UNLIKELY(!ul_bitmap_get(span->bits, index))) fatal_twice(span, object);
-  ul_bitmap_clear(span->bits, index);
-  span->live--;
-  if (index / 64 < span->hint) span->hint = index / 64;
+uint32_t ul_mspan_put(ul_heap *heap, ul_mspan *span, void **objects, uint32_t count) {
+  uintptr_t start = span_start(heap, span);
+  size_t    bytes = (size_t)span->pages << UL_PAGE_SHIFT;
+  uint64_t  magic = span->magic, *bits = span->bits;
+  uint32_t  put = 0, hint = span->hint;
+  do {
+    uint32_t index = ul_div_quotient((uintptr_t)objects[put] - start, magic);
+    uint64_t bit = 1ull << (index % 64), word = bits[index / 64];
+    if (UL_UNLIKELY(!(word & bit))) fatal_twice(span, objects[put]);
+    bits[index / 64] = word & ~bit;
+    hint = UL_MIN(hint, index / 64);
+    put++;
+  } while (put < count && (uintptr_t)objects[put] - start < bytes);
+  span->hint = hint;
+  span->live -= put;
   span->changed = 1;
+  return put;
 }
 
 /* Writes the cookie of every object that starts in the leaf, which is about to be active. */

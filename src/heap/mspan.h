@@ -84,12 +84,13 @@ ul_mspan *ul_mspan_of(const ul_heap *heap, uintptr_t address);
 void ul_mspan_init_small(ul_heap *heap, ul_mspan *span, struct ul_mcentral *central,
                          uint64_t *bits);
 
-/* Takes up to `want` free objects, lowest address first. Returns how many.
- * Context: locked(central). */
+/* Takes up to `want` free objects: those of the lowest addresses, the lowest last, since what is last
+ * in a bin leaves it first. Returns how many. Context: locked(central). */
 uint32_t ul_mspan_take(ul_heap *heap, ul_mspan *span, void **ret_objects, uint32_t want);
 
-/* Puts an allocated object back. It carries its cookie. Context: locked(central). */
-void ul_mspan_put(ul_heap *heap, ul_mspan *span, void *object);
+/* Puts allocated objects back, as many of the first of `count` as are the span's, at least one. They
+ * carry their cookies. Returns how many. Context: locked(central). */
+uint32_t ul_mspan_put(ul_heap *heap, ul_mspan *span, void **objects, uint32_t count);
 
 /* Makes leaves active, lowest first, until an object becomes usable. Returns how many did; 0 when
  * no leaf is left. Context: locked(central). */

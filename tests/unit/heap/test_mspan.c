@@ -66,12 +66,12 @@ static void *object_at(uint32_t index) {
 }
 
 static uint32_t take(uint32_t want, uint64_t tag) {
-  void    *objects[64], *last = NULL;
+  void    *objects[64], *last = (void *)UINTPTR_MAX;
   uint32_t taken = ul_mspan_take(&heap, span, objects, want);
   assert_true(taken <= want);
   for (uint32_t i = 0; i < taken; i++) {
     uint32_t index = index_of(objects[i]);
-    assert_true(objects[i] > last); /* lowest address first */
+    assert_true(objects[i] < last); /* lowest address last */
     assert_int_equal(tags[index], 0);
     assert_true(*(uint64_t *)objects[i] == ul_cookie(&heap, objects[i]));
     tags[index] = tag + i;
@@ -86,7 +86,7 @@ static void put(uint32_t index) {
   void *object = object_at(index);
   assert_true(stress_holds(object, span->object_bytes, span->object_bytes, tags[index]));
   *(uint64_t *)object = ul_cookie(&heap, object);
-  ul_mspan_put(&heap, span, object);
+  assert_int_equal(ul_mspan_put(&heap, span, &object, 1), 1);
   tags[index] = 0;
   handed_out--;
 }
@@ -252,8 +252,27 @@ static void expect_death(void (*act)(void), char *said, size_t room) {
 }
 
 static void put_twice(void) {
+  void *object = object_at(0);
   put(0);
-  ul_mspan_put(&heap, span, object_at(0));
+  (void)ul_mspan_put(&heap, span, &object, 1);
+}
+
+static void test_puts_many_up_to_another_spans(void **state) {
+  uint64_t elsewhere;
+  (void)state;
+  new_span(64);
+  activate();
+  assert_int_equal(take(3, 1), 3);
+  void *objects[] = {object_at(2), object_at(0), &elsewhere, object_at(1)};
+  for (int i = 0; i < 2; i++) *(uint64_t *)objects[i] = ul_cookie(&heap, objects[i]);
+  assert_int_equal(ul_mspan_put(&heap, span, objects, 4), 2);
+  assert_int_equal(span->live, 1);
+  assert_int_equal(span->hint, 0);
+  ul_mspan_check(&heap, span);
+  assert_true(ul_mspan_is_allocated(&heap, span, 1));
+  tags[0] = tags[2] = 0;
+  handed_out -= 2;
+  put(1);
 }
 
 static void test_put_twice_is_fatal(void **state) {
@@ -284,6 +303,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test_setup(test_against_a_table, new_heap),
       cmocka_unit_test_setup(test_costs_what_its_objects_need, new_heap),
       cmocka_unit_test_setup(test_park_takes_no_more_than_asked, new_heap),
+      cmocka_unit_test_setup(test_puts_many_up_to_another_spans, new_heap),
       cmocka_unit_test_setup(test_put_twice_is_fatal, new_heap),
       cmocka_unit_test_setup(test_span_of_address, new_heap),
   };

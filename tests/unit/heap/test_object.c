@@ -38,7 +38,12 @@ static ul_mcentral *central_of(size_t bytes) {
   return ul_mcentral_of(&heap, ul_size_class_aligned(bytes, 8));
 }
 
-/* `want` objects into `objects`, all still with their cookies: allocated, not live. */
+static int by_address(const void *a, const void *b) {
+  const void *const *one = a, *const *other = b;
+  return (*one > *other) - (*one < *other);
+}
+
+/* `want` objects into `objects`, by address, all still with their cookies: allocated, not live. */
 static void fetch(ul_mcentral *central, uint32_t want) {
   while (count < want) {
     uint32_t got =
@@ -46,6 +51,7 @@ static void fetch(ul_mcentral *central, uint32_t want) {
     assert_true(got > 0);
     count += got;
   }
+  qsort(objects, count, sizeof *objects, by_address);
 }
 
 static void set_live(void *object, bool live) {
