@@ -20,9 +20,9 @@ static UL_COLD void *no_memory(void) {
 }
 
 /* A small object of a class, by way of the cache where the thread has one. */
-UL_INLINE void *small_of_class(ul_heap *heap, unsigned size_class) {
+UL_INLINE void *small_of_class(ul_heap *heap, unsigned size_class, bool aligned) {
   void *object = ul_mcache_get(ul_mcache_current, size_class);
-  return object ? object : ul_mcache_refill(heap, size_class);
+  return object ? object : ul_mcache_refill(heap, size_class, aligned);
 }
 
 /* The class of a request, as the thread's cache sees it. */
@@ -33,7 +33,7 @@ static unsigned class_of(const ul_heap *heap, size_t size) {
 
 UL_INLINE void *try_allocate(ul_heap *heap, size_t size, bool zero) {
   if (size > UL_SMALL_MAX_BYTES) return ul_large_alloc(heap, size, 1, zero);
-  void *object = small_of_class(heap, class_of(heap, size));
+  void *object = small_of_class(heap, class_of(heap, size), false);
   if (object && zero) memset(object, 0, size);
   return object;
 }
@@ -179,7 +179,7 @@ UL_FAST_CODE void *ul_api_aligned(size_t alignment, size_t size) {
   if (ul_size_class_bytes(size_class) % alignment != 0) {
     size_class = ul_size_class_aligned(size, alignment);
   }
-  return small_of_class(heap, size_class);
+  return small_of_class(heap, size_class, alignment > 16);
 }
 
 int ul_api_posix_memalign(void **ret_object, size_t alignment, size_t size) {

@@ -177,39 +177,69 @@ static void become_generous(ul_heap *heap, ul_mcentral *central, ul_bin *bin, ul
   cold->capacity = 0;
 }
 
-static void *refill(ul_heap *heap, ul_mcache *cache, unsigned size_class, bool asked) {
+/* Objects of that size and more borrow. */
+#define BORROW_BYTES   1024u
+#define BORROW_CLASSES 2
+
+/* An object of one of the next larger classes that is free and has memory behind it, when the class
+ * itself has none: new memory would cost the program more than the few bytes that stay unused. How much
+ * of a class is live wanders up and down, and what it is short of another has too much of; the larger
+ * the objects, the more that comes to. NULL: none. */
+static void *borrow(ul_heap *heap, ul_mcache *cache, uint32_t object_bytes) {
+  for (int i = 0; i < BORROW_CLASSES && object_bytes < UL_SMALL_MAX_BYTES; i++) {
+    unsigned larger = ul_size_class(&cache->sizes, object_bytes + 1);
+    void    *object = ul_mcache_get(cache, larger);
+    if (object) return object;
+    object_bytes = ul_size_class_bytes(larger);
+    if (cache->bin[larger].object_bytes == 0) continue; /* not in use in this thread */
+    if (ul_mcentral_fetch(heap, &heap->central[larger], &cache->cold[larger].adopted, &object, 1,
+                          UL_FETCH_FREE)) {
+      return object;
+    }
+  }
+  return NULL;
+}
+
+static void *refill(ul_heap *heap, ul_mcache *cache, unsigned size_class, bool aligned,
+                    ul_fetch how) {
   ul_mcentral *central = ul_mcentral_of(heap, size_class);
   ul_bin      *bin = &cache->bin[size_class];
+  ul_bin_cold *cold = &cache->cold[size_class];
   void        *object = NULL;
 
-  ul_bin_cold *own = &cache->cold[size_class];
-  if (own->capacity && !ul_load(&heap->caches.thrifty)) become_generous(heap, central, bin, own);
-  if (ul_mcache_is_real(cache) && !own->capacity) grow_bin(heap, cache, central);
-  if (bin->capacity == 0 && own->capacity == 0) {
+  if (cold->capacity && !ul_load(&heap->caches.thrifty)) become_generous(heap, central, bin, cold);
+  if (ul_mcache_is_real(cache) && !cold->capacity) grow_bin(heap, cache, central);
+  if (bin->capacity == 0 && cold->capacity == 0) {
     ul_mspan *adopted = NULL;
-    if (ul_mcentral_fetch(heap, central, &adopted, &object, 1, asked) == 0) return NULL;
+    if (ul_mcentral_fetch(heap, central, &adopted, &object, 1, how) == 0) return NULL;
     if (adopted) ul_mcentral_unadopt(heap, central, adopted);
   } else {
-    ul_bin_cold *cold = &cache->cold[size_class];
-    uint32_t     want = UL_MAX((bin->capacity + cold->capacity) / 2, 1u);
-    uint32_t     got = ul_mcentral_fetch(heap, central, &cold->adopted, bin->slots, want, asked);
-    if (got == 0) return NULL;
-    object = bin->slots[got - 1];
-    bin->count = got - 1;
+    uint32_t want = UL_MAX((bin->capacity + cold->capacity) / 2, 1u), got = 0;
+    if (central->object_bytes >= BORROW_BYTES && !aligned) {
+      got = ul_mcentral_fetch(heap, central, &cold->adopted, bin->slots, want, UL_FETCH_FREE);
+      if (got == 0) object = borrow(heap, cache, central->object_bytes);
+    }
+    if (!object) {
+      if (got == 0) got = ul_mcentral_fetch(heap, central, &cold->adopted, bin->slots, want, how);
+      if (got == 0) return NULL;
+      object = bin->slots[got - 1];
+      ul_compiler_fence();
+      bin->count = got - 1;
+    }
   }
   *(uint64_t *)object = 0;
   return object;
 }
 
-void *ul_mcache_refill(ul_heap *heap, unsigned size_class) {
+void *ul_mcache_refill(ul_heap *heap, unsigned size_class, bool aligned) {
   ul_mcache *cache = enter(heap);
-  void      *object = refill(heap, cache, size_class, false);
+  void      *object = refill(heap, cache, size_class, aligned, UL_FETCH_GROW);
   leave(cache);
   /* Room may have come since: then nobody needs to be asked. */
   if (UL_UNLIKELY(!object) &&
       (ul_heap_has_room(heap, 1) || ul_heap_ask(heap, ul_size_class_bytes(size_class)))) {
     cache = enter(heap);
-    object = refill(heap, cache, size_class, true);
+    object = refill(heap, cache, size_class, aligned, UL_FETCH_ASKED);
     leave(cache);
   }
   ul_hooks_run(heap);

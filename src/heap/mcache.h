@@ -114,8 +114,10 @@ uint64_t ul_mcache_bytes(const ul_mcache *cache, uint64_t *ret_objects);
 void ul_mcache_adopt_orphans(ul_heap *heap);
 
 /* An object of a class for a bin that is empty; fills the bin. The object's first word is zero.
- * NULL when memory is short. Works without a cache. */
-void *ul_mcache_refill(ul_heap *heap, unsigned size_class);
+ * `aligned`: it must be of this very class; else one of a larger class may come, which lies as malloc's
+ * do, but maybe not as multiples of this class's size do. NULL when memory is short. Works without a
+ * cache. */
+void *ul_mcache_refill(ul_heap *heap, unsigned size_class, bool aligned);
 
 /* Thrifty or not, from here on. Bins follow when their threads next come to the slow half. */
 void ul_mcache_set_thrifty(ul_heap *heap, bool thrifty);

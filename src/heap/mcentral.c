@@ -102,8 +102,9 @@ static void adopt(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted, ul_ms
 }
 
 /* Makes objects usable that need a leaf made active. Leaves the span that has them adopted. */
-static bool activate(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted, bool asked) {
-  if (!asked && UL_UNLIKELY(!ul_heap_has_room(heap, 1))) return false;
+static bool activate(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted, ul_fetch how) {
+  if (how == UL_FETCH_FREE) return false;
+  if (how == UL_FETCH_GROW && UL_UNLIKELY(!ul_heap_has_room(heap, 1))) return false;
   for (;;) {
     ul_mspan *span = *adopted;
     if (span && span->parked > 0 && !span->releasing) {
@@ -158,7 +159,7 @@ static void add_newest(ul_mcentral *central, void **objects, uint32_t count) {
 }
 
 uint32_t ul_mcentral_fetch(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted,
-                           void **ret_objects, uint32_t want, bool asked) {
+                           void **ret_objects, uint32_t want, ul_fetch how) {
   uint32_t got = 0;
   ul_lock_take(&central->lock);
   if (central->transfer_count > 0) {
@@ -172,7 +173,7 @@ uint32_t ul_mcentral_fetch(ul_heap *heap, ul_mcentral *central, ul_mspan **adopt
       span = next_ready(central);
       if (span) {
         adopt(heap, central, adopted, span);
-      } else if (got > 0 || !activate(heap, central, adopted, asked)) {
+      } else if (got > 0 || !activate(heap, central, adopted, how)) {
         break; /* something is better than memory nobody may need */
       }
       continue;

@@ -58,11 +58,18 @@ void ul_mcentral_init(ul_mcentral *central, unsigned size_class, uint8_t leaf_va
 /* The central of a size class, ready for use. */
 ul_mcentral *ul_mcentral_of(ul_heap *heap, unsigned size_class);
 
+/* How far a fetch may go. */
+typedef enum ul_fetch {
+  UL_FETCH_FREE,  /* what has memory behind it already */
+  UL_FETCH_GROW,  /* and new memory, while the heap has room for it (ul_heap_has_room) */
+  UL_FETCH_ASKED, /* and beyond: the caller has asked for it */
+} ul_fetch;
+
 /* Fetches up to `want` objects, which carry their cookies. `adopted`: the caller's span, NULL for
- * none; replaced when it is used up. Returns how many, 0 when memory is short; or when the heap has
- * no room (ul_heap_has_room) and the caller has not `asked` for more yet. */
+ * none; replaced when it is used up. Returns how many; 0 when `how` does not allow more, or when memory
+ * is short. */
 uint32_t ul_mcentral_fetch(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted,
-                           void **ret_objects, uint32_t want, bool asked);
+                           void **ret_objects, uint32_t want, ul_fetch how);
 
 /* Takes back objects of this class, which carry their cookies. `quick`: they may wait in transfer for
  * whoever wants some next; else they go to their spans. */

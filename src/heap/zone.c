@@ -50,9 +50,9 @@ void *ul_zone_alloc(ul_zone *zone, size_t bytes) {
   ul_mcentral *central = &zone->central[low];
   ul_mspan    *adopted = NULL;
   void        *object = NULL;
-  uint32_t     got = ul_mcentral_fetch(zone->heap, central, &adopted, &object, 1, false);
+  uint32_t     got = ul_mcentral_fetch(zone->heap, central, &adopted, &object, 1, UL_FETCH_GROW);
   if (got == 0 && (ul_heap_has_room(zone->heap, 1) || ul_heap_ask(zone->heap, bytes))) {
-    got = ul_mcentral_fetch(zone->heap, central, &adopted, &object, 1, true);
+    got = ul_mcentral_fetch(zone->heap, central, &adopted, &object, 1, UL_FETCH_ASKED);
   }
   if (got == 0) return NULL;
   if (adopted) ul_mcentral_unadopt(zone->heap, central, adopted);
@@ -72,7 +72,7 @@ void ul_zone_free(ul_heap *heap, ul_mspan *span, void *object) {
     return;
   }
   *(uint64_t *)object = ul_cookie(heap, object);
-  ul_mcentral_return(heap, span->central, &object, 1, true);
+  ul_mcentral_return(heap, span->central, &object, 1, UL_FETCH_ASKED);
 }
 
 static void free_spans(ul_heap *heap, ul_mcentral *central, ul_link *list) {

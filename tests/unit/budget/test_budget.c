@@ -44,7 +44,7 @@ static void *alloc_large(size_t bytes) {
 }
 
 static void *alloc_small(size_t bytes) {
-  return ul_mcache_refill(&heap, ul_size_class(&heap.sizes, bytes));
+  return ul_mcache_refill(&heap, ul_size_class(&heap.sizes, bytes), false);
 }
 
 static void give(void *object) {

@@ -37,7 +37,7 @@ static void check(ul_mcentral *central) {
 /* Marks the objects as somebody's: a second owner would see the mark. */
 static uint32_t fetch(ul_mcentral *central, int cache, uint32_t want) {
   void   **into = held + held_count;
-  uint32_t got = ul_mcentral_fetch(&heap, central, &adopted[cache], into, want, false);
+  uint32_t got = ul_mcentral_fetch(&heap, central, &adopted[cache], into, want, UL_FETCH_GROW);
   assert_true(got <= want);
   for (uint32_t i = 0; i < got; i++) {
     assert_true(*(uint64_t *)into[i] == ul_cookie(&heap, into[i]));

@@ -47,7 +47,7 @@ static int by_address(const void *a, const void *b) {
 static void fetch(ul_mcentral *central, uint32_t want) {
   while (count < want) {
     uint32_t got =
-        ul_mcentral_fetch(&heap, central, &adopted, objects + count, want - count, false);
+        ul_mcentral_fetch(&heap, central, &adopted, objects + count, want - count, UL_FETCH_GROW);
     assert_true(got > 0);
     count += got;
   }
@@ -171,7 +171,7 @@ static void visit(const ul_object *object, void *arg) {
   /* No lock is held: the visitor may allocate and free. */
   void     *own;
   ul_mspan *span = NULL;
-  assert_int_equal(ul_mcentral_fetch(&heap, central, &span, &own, 1, false), 1);
+  assert_int_equal(ul_mcentral_fetch(&heap, central, &span, &own, 1, UL_FETCH_GROW), 1);
   if (span) ul_mcentral_unadopt(&heap, central, span);
   ul_mcentral_return(&heap, central, &own, 1, true);
   made_meanwhile = own;

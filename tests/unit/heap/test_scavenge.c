@@ -40,7 +40,7 @@ static size_t look(bool *ret_more) {
 static void *alloc(size_t bytes) {
   unsigned size_class = ul_size_class(&heap.sizes, bytes);
   char    *object = ul_mcache_get(ul_mcache_current, size_class);
-  if (!object) object = ul_mcache_refill(&heap, size_class);
+  if (!object) object = ul_mcache_refill(&heap, size_class, false);
   assert_non_null(object);
   memset(object, 0x5a, bytes);
   return object;
