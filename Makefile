@@ -58,7 +58,7 @@ bench-quick: ## the benchmarks in minutes: a table of ratios to other allocators
 	bench/run.py --quick
 
 bench: ## the benchmarks in full
-	@tools/setup.sh build bench
+	@tools/setup.sh build bench-full
 	@$(MAKE) --no-print-directory build
 	bench/run.py --full
 

@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: MIT
 """suite.py: which programs are measured, with which arguments, under which allocators.
 
-A program is a name, a command and whether `--scale` lengthens it. `-2` in a name means two
-threads; the total work stays the same. The arguments are chosen so that one run takes about a
-second under mimalloc on a small server core and that most heaps lie above 20 MiB: below that,
-the text and data of libc and of the allocator itself are most of what a peak RSS shows.
+The programs of our own are in OWN; those of the system, with their inputs, in real/programs.py.
+Programs are only ever added: a list from which the bad ones can go measures nothing.
+
+A program is a name and a command; `--scale` lengthens our own. `-2` in a name means two threads;
+the total work of the two may differ, so compare allocators, not the pair. The arguments are chosen
+so that one run takes about a second under mimalloc on a small server core and that most heaps lie
+above 20 MiB: below that, the text and data of libc and of the allocator itself are most of what a
+peak RSS shows.
 """
 import glob
 import os
-import shutil
 import subprocess
-import sys
+
+from real import programs
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PEERS = os.path.join(ROOT, "build", "bench", "peers")  # what bench/peers.py builds
 
 # name, program, arguments
 OWN = [
@@ -37,73 +42,53 @@ OWN = [
     ("cfrac", "cfrac", []),
     ("alloctest", "alloctest", []),
     ("alloctest-2", "alloctest", ["--threads", "2", "--ops", "18000000"]),
+    ("espresso", "espresso", []),
+    ("espresso-2", "espresso", ["--threads", "2", "--ops", "3000"]),
+    ("scratch", "scratch", ["--threads", "1"]),
+    ("thrash-2", "thrash", []),
+    ("neighbours-2", "neighbours", []),
+    ("simple", "simple", []),
+    ("simple-2", "simple", ["--threads", "2", "--ops", "150000000"]),
+    ("threadtest", "threadtest", []),
+    ("threadtest-2", "threadtest", ["--threads", "2", "--ops", "80000000"]),
+    ("threads64", "threads64", ["--idle", "0"]),  # a sleep would only dilute its time
+    ("calloc", "calloc", []),
+    ("calloc-2", "calloc", ["--threads", "2"]),
+    ("burst", "burst", []),
+    ("burst-2", "burst", ["--threads", "2"]),
 ]
 
-PYTHON = """
-import json, random
-random.seed(1)
-rows = [{"id": i, "name": "row %d" % i, "values": [random.random() for _ in range(8)],
-         "tags": ["t%d" % (i % k) for k in range(1, 6)]} for i in range(30000)]
-text = json.dumps(rows)
-for _ in range(3):
-    again = json.loads(text)
-print(len(text), sum(len(row["tags"]) for row in again))
-"""
-
-SQL = """
-create table t(id integer primary key, name text, value real);
-with recursive c(x) as (select 1 union all select x + 1 from c where x < 400000)
-  insert into t select x, 'name ' || (x * 7919 % 400009), x * 0.5 from c;
-create index i on t(name);
-select count(*), sum(value) from t where name like 'name 1%';
-select a.name from t a join t b on a.name > b.name and b.id = a.id + 1 order by a.name desc limit 3;
-"""
-
-PERL = r"""
-my %h; my @l;
-for my $i (1 .. 250000) { my $k = "key" . ($i * 7919 % 1000003); $h{$k} = "v" x ($i % 60);
-  push @l, [$i, $k] if $i % 3 == 0; }
-my $n = 0; for my $k (sort keys %h) { $n += length $h{$k} } print "$n\n";
-"""
+# Not in --quick, which must end within 8 minutes: each has a sibling there that says nearly the same.
+QUICK_LEAVES_OUT = {"sh6-2", "sizes-2", "large-2", "simple-2", "calloc-2", "burst-2", "espresso-2",
+                    "scratch"}
 
 
-def real_programs(directory):
-    """Programs of the system with inputs written into `directory`: those that are there."""
-    os.makedirs(directory, exist_ok=True)
-    found = []
-    for name, text in (("work.py", PYTHON), ("work.sql", SQL), ("work.pl", PERL)):
-        with open(os.path.join(directory, name), "w") as file:
-            file.write(text)
-    with open(os.path.join(directory, "large.c"), "w") as file:
-        for i in range(400):
-            file.write("int f%d(int a, int b) { int s = 0; for (int i = 0; i < a; i++) "
-                       "s += (b ^ i) %% (%d + 1) ? i * b : s >> 3; return s; }\n" % (i, i))
-    path = lambda name: os.path.join(directory, name)
-    python = ["env", "PYTHONMALLOC=malloc", sys.executable]
-    found.append(("real-python", python + [path("work.py")]))
-    if shutil.which("sqlite3"):
-        found.append(("real-sqlite", ["sqlite3", ":memory:", ".read " + path("work.sql")]))
-    if shutil.which("perl"):
-        found.append(("real-perl", ["perl", path("work.pl")]))
-    if shutil.which("gcc"):
-        found.append(("real-gcc", ["gcc", "-O2", "-S", "-o", "-", path("large.c")]))
-    return found
-
-
-def own_programs(build, scale):
+def own_programs(build, scale, quick=False):
     extra = [] if scale == 1 else ["--scale", str(scale)]
     return [(name, [os.path.join(build, "bench", "bench_" + program)] + arguments + extra)
-            for name, program, arguments in OWN]
+            for name, program, arguments in OWN if not (quick and name in QUICK_LEAVES_OUT)]
+
+
+def real_programs(directory, build=os.path.join(ROOT, "build", "release")):
+    """Programs of the system with inputs written into `directory`: those that are there."""
+    return programs.programs(build, directory)
+
+
+def missing_programs(directory, build=os.path.join(ROOT, "build", "release")):
+    """A line for each program of the system that is left out, with the reason."""
+    return programs.missing(build, directory)
 
 
 def allocators(build):
-    """Name → library to preload ('' for libc's own), for those that are installed."""
+    """Name → library to preload ('' for libc's own): Debian's that are there, peers.py's, ours."""
     found = {"glibc": ""}
     for name, pattern in (("mimalloc", "libmimalloc.so.2*"), ("jemalloc", "libjemalloc.so.2"),
                           ("tcmalloc", "libtcmalloc_minimal.so.4")):
         paths = sorted(glob.glob("/usr/lib/*/" + pattern))
         if paths:
             found[name] = paths[0]
+    for path in sorted(glob.glob(os.path.join(PEERS, "lib*.so"))):
+        found.setdefault(os.path.basename(path)[len("lib"):-len(".so")], path)
     ours = os.path.join(build, "libullage.so")
     if os.path.exists(ours):
         found["ullage"] = ours
@@ -111,10 +96,16 @@ def allocators(build):
 
 
 def version(path):
-    """What a person needs to know to get the same library again: file name and Debian package."""
+    """What a person needs to get the same library again: Debian's package, or for one from peers.py
+    the line that it wrote beside it, else the file's name."""
     if not path:
         return "libc " + " ".join(os.confstr("CS_GNU_LIBC_VERSION").split()[1:])
     real = os.path.realpath(path)
+    try:
+        with open(real + ".version") as file:
+            return file.readline().strip()
+    except OSError:
+        pass
     try:
         owner = subprocess.run(["dpkg-query", "-S", real], capture_output=True, text=True)
         package = owner.stdout.split(": ")[0] if owner.returncode == 0 else ""

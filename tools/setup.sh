@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # setup.sh: installs from Debian what a group of work needs and what is not there.
 #
-#   tools/setup.sh [--check] GROUP…      groups: build test demo demo-budget programs bench cross vm all
+#   tools/setup.sh [--check] GROUP…      groups: build test demo demo-budget programs bench
+#                                        bench-full cross vm all
 #
 # What is there is asked of the machine itself (a command in PATH, a pkg-config module, a file), not
 # of the package database: a compiler from elsewhere counts, and a second run finds nothing to do,
@@ -53,6 +54,12 @@ libjemalloc2            | file:/usr/lib/*/libjemalloc.so.2           | an alloca
 group_bench="$group_demo"'
 libtcmalloc-minimal4    | file:/usr/lib/*/libtcmalloc_minimal.so.4   | an allocator to compare with
 '
+group_bench_full="$group_bench$small_programs"'
+redis-server            | cmd:redis-server                 | a real program, to measure
+ghostscript             | cmd:gs                           | a real program, to measure
+rocksdb-tools           | cmd:db_bench                     | a real program, to measure
+mawk                    | cmd:mawk                         | a real program, to measure
+'
 group_programs="$small_programs"'
 redis-server            | cmd:redis-server                 | a real program, under the library
 redis-tools             | cmd:redis-benchmark              | its load
@@ -82,7 +89,7 @@ qemu-user               | cmd:qemu-aarch64                 | runs it
 '
 
 usage() {
-  sed -n '3,13s/^# \{0,1\}//p' "$0"
+  sed -n '3,14s/^# \{0,1\}//p' "$0"
   exit "${1:-0}"
 }
 
@@ -121,10 +128,10 @@ for word in "$@"; do
   case $word in
     --check) check_only=1 ;;
     -h | --help) usage ;;
-    build | test | demo | demo-budget | programs | bench | cross | vm) groups+=("$word") ;;
-    all) groups+=(build test bench programs cross vm) ;;
+    build | test | demo | demo-budget | programs | bench | bench-full | cross | vm) groups+=("$word") ;;
+    all) groups+=(build test bench-full programs cross vm) ;;
     *)
-      echo "setup: there is no group '$word'; groups: build test demo demo-budget programs bench cross vm all" >&2
+      echo "setup: there is no group '$word'; groups: build test demo demo-budget programs bench bench-full cross vm all" >&2
       exit 2
       ;;
   esac
