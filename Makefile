@@ -6,7 +6,7 @@ DESTDIR ?=
 JOBS    ?= $(shell nproc)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-budget soak check check-programs check-vm check-all bench bench-quick install uninstall format clean
+.PHONY: help setup build demo demo-budget soak check check-programs check-vm check-all bench bench-quick bench-charts install uninstall format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-24s%s\n", $$1, $$2 }'
@@ -57,10 +57,14 @@ bench-quick: ## the benchmarks in minutes: a table of ratios to other allocators
 	@$(MAKE) --no-print-directory build
 	bench/run.py --quick
 
-bench: ## the benchmarks in full
+bench: ## the benchmarks in full, with current allocators where cargo can fetch them; goes on where it stopped
 	@tools/setup.sh build bench-full
 	@$(MAKE) --no-print-directory build
+	-bench/peers.py
 	bench/run.py --full
+
+bench-charts: ## the pictures of the last full run, into docs/images
+	bench/charts.py build/bench/full.json
 
 install: build ## into PREFIX (/usr/local), below DESTDIR where one is set
 	tools/install.sh install "$(PREFIX)" "$(DESTDIR)"

@@ -1,23 +1,41 @@
 # SPDX-License-Identifier: MIT
-"""stats.py: from single runs to ratios, means and tables.
+"""stats.py: from single runs to medians, ratios, means, intervals and lists of the worst.
 
-Everything is relative to one base allocator (mimalloc where it is there). Per program and
-allocator the median over the rounds is taken; a program's ratio is median over median; the means
+Plain functions over plain data: no files, no clock, and one fixed seed for the bootstrap, so the
+same runs always give the same figures (tests/tools/test_bench.py checks them on runs with known
+answers).
+
+    runs ── collect ──> {program: {allocator: [value, …]}} ── ratios ──> {program: {allocator: r}}
+                                        │                                     │
+                                    bootstrap                              means, worst
+
+What counts. A run that failed, or that computed something else, never does. Of the times, a run
+that other work disturbed is discarded as long as the same program under the same allocator has a
+quiet one; where none is quiet all of them count and the cell is listed as disturbed. Peak RSS
+does not depend on other work, so all runs count there.
+
+How. Everything is relative to one base allocator. A program's ratio is median over median; means
 over programs are geometric. The interval beside a mean is the 2.5 to 97.5 percentile of 1,000
-bootstrap samples in which the rounds of each program and allocator are drawn anew with
-replacement: it shows how far the machine's noise reaches, not how another choice of programs
-would turn out.
+bootstrap samples in which the runs of each program and allocator are drawn anew with replacement:
+it shows how far the machine's noise reaches, not how another choice of programs would turn out.
+The spread of a cell is half of (largest - smallest) over the median.
 
-The virtual best takes, for each program, the best of the peers (all but ours): an allocator
-nobody has.
+The best peer takes, for each program, the best of all allocators but ours: an allocator nobody
+has, also called the virtual best.
 """
+import itertools
 import math
 import random
 import statistics
 
 OURS = "ullage"
+BEST = "best peer"
 LARGE_BYTES = 20 << 20  # below, libc and the allocator's own text and data are most of the peak
+NOISE_LIMIT = 0.12      # share of the machine that other work may take during a run
+BEHIND = 1.10           # a program this far above the best peer is listed
 MEASURES = ("wall_ns", "cpu_ns", "peak_rss_bytes")
+MANY_THREADS = {"threads64"}  # neither one thread nor two
+ALL, LARGE = "all", "above 20 MiB"
 
 
 def geometric_mean(values):
@@ -25,101 +43,158 @@ def geometric_mean(values):
 
 
 def collect(runs, measure):
-    """{program: {allocator: [value, …]}} of the runs that ended well."""
-    table = {}
+    """{program: {allocator: [value, …]}} of the runs that count for `measure`."""
+    every, quiet = {}, {}
     for run in runs:
-        if run["status"] == 0 and not run.get("wrong"):
+        if run["status"] or run.get("wrong"):
+            continue
+        tables = (every, quiet) if run["noise"] <= NOISE_LIMIT else (every,)
+        for table in tables:
             columns = table.setdefault(run["program"], {})
-            columns.setdefault(run["allocator"], []).append(run[measure])
-    return table
+            # 0 happens to a very short program's processor time; a ratio needs more than that
+            columns.setdefault(run["allocator"], []).append(max(run[measure], 1))
+    if measure == "peak_rss_bytes":
+        return every
+    return {program: {name: quiet.get(program, {}).get(name, values)
+                      for name, values in columns.items()}
+            for program, columns in every.items()}
 
 
-def ratios(table, base):
-    """{program: {allocator: ratio of medians}} for the programs that the base finished."""
-    result = {}
-    for program, columns in table.items():
-        if base in columns:
-            bottom = statistics.median(columns[base])
-            result[program] = {name: statistics.median(values) / bottom
-                               for name, values in columns.items()}
-    return result
+def disturbed(runs):
+    """[(program, allocator)] without a single quiet run."""
+    cells = {}
+    for run in runs:
+        cell = run["program"], run["allocator"]
+        cells[cell] = min(cells.get(cell, math.inf), run["noise"])
+    return sorted(cell for cell, noise in cells.items() if noise > NOISE_LIMIT)
 
 
-def means(table, base, names, programs):
+def spread(values):
+    """Half of the range over the median: 0.03 is shown as ± 3 %."""
+    return (max(values) - min(values)) / 2 / statistics.median(values)
+
+
+def medians(table):
+    return {program: {name: statistics.median(values) for name, values in columns.items()}
+            for program, columns in table.items()}
+
+
+def ratios(middle, base):
+    """{program: {allocator: ratio}} from medians, for the programs that the base finished."""
+    return {program: {name: value / row[base] for name, value in row.items()}
+            for program, row in middle.items() if base in row}
+
+
+def peers_of(names):
+    return [name for name in names if name != OURS]
+
+
+def best_peer(row, names):
+    """(ratio, name) of the best of the others in a row of ratios, or None."""
+    return min(((row[name], name) for name in peers_of(names) if name in row), default=None)
+
+
+def means(rows, names, programs):
     """{allocator: geometric mean over those of `programs` it finished}, and the best peer's."""
-    rows = {program: row for program, row in ratios(table, base).items() if program in programs}
-    result = {}
-    for name in names:
-        values = [row[name] for row in rows.values() if name in row]
-        if values:
-            result[name] = geometric_mean(values)
-    peers = [name for name in names if name != OURS]
-    best = [min(row[name] for name in peers if name in row) for row in rows.values()
-            if any(name in row for name in peers)]
-    if best:
-        result["best peer"] = geometric_mean(best)
-    return result
+    rows = {program: row for program, row in rows.items() if program in programs}
+    columns = {name: [row[name] for row in rows.values() if name in row] for name in names}
+    best = [best_peer(row, names) for row in rows.values()]
+    columns[BEST] = [found[0] for found in best if found]
+    return {name: geometric_mean(values) for name, values in columns.items() if values}
 
 
-def bootstrap(table, base, names, programs, samples=1000, seed=1):
+def percentiles(values, share=0.95):
+    values = sorted(values)
+    edge = (1 - share) / 2
+    return values[int(edge * len(values))], values[min(int((1 - edge) * len(values)),
+                                                       len(values) - 1)]
+
+
+def bootstrap(table, base, names, groups, samples=1000, seed=1):
+    """{group: {allocator: (low, high)}}: one set of samples serves all groups."""
     draw = random.Random(seed)
-    collected = {}
+    collected = {group: {} for group in groups}
     for _ in range(samples):
-        again = {program: {name: draw.choices(values, k=len(values))
+        again = {program: {name: statistics.median(draw.choices(values, k=len(values)))
                            for name, values in columns.items()}
-                 for program, columns in table.items() if program in programs}
-        for name, mean in means(again, base, names, programs).items():
-            collected.setdefault(name, []).append(mean)
-    result = {}
-    for name, values in collected.items():
-        values.sort()
-        result[name] = (values[int(0.025 * len(values))], values[int(0.975 * len(values))])
-    return result
+                 for program, columns in table.items()}
+        rows = ratios(again, base)
+        for group, programs in groups.items():
+            for name, mean in means(rows, names, programs).items():
+                collected[group].setdefault(name, []).append(mean)
+    return {group: {name: percentiles(values) for name, values in columns.items()}
+            for group, columns in collected.items()}
+
+
+def groups_of(rss, base):
+    """{label: set of programs} over which means are taken, the whole first. By name: `-2` at the
+    end is two threads, `real-` at the start a program of the system."""
+    done = {program for program, columns in rss.items() if base in columns}
+    groups = {
+        ALL: done,
+        LARGE: {p for p in done if statistics.median(rss[p][base]) > LARGE_BYTES},
+        "one thread": {p for p in done if not p.endswith("-2") and p not in MANY_THREADS},
+        "two threads": {p for p in done if p.endswith("-2")},
+        "system's programs": {p for p in done if p.startswith("real-")},
+    }
+    return {label: programs for label, programs in groups.items()
+            if programs and (label == ALL or programs != done)}
+
+
+def against_best(rows, names):
+    """[{program, ratio, peer}] of ours over the best peer, the worst first."""
+    found = []
+    for program, row in rows.items():
+        best = best_peer(row, names)
+        if best and OURS in row:
+            found.append({"program": program, "ratio": row[OURS] / best[0], "peer": best[1],
+                          "to_base": row[OURS]})
+    return sorted(found, key=lambda one: -one["ratio"])
 
 
 def summarize(runs, base, names):
     """All figures of the report as plain data (it goes into the JSON)."""
-    rss = collect(runs, "peak_rss_bytes")
-    large = [p for p, columns in rss.items()
-             if base in columns and statistics.median(columns[base]) > LARGE_BYTES]
-    result = {"base": base, "large_programs": sorted(large), "measures": {}}
+    groups = groups_of(collect(runs, "peak_rss_bytes"), base)
+    result = {"base": base, "groups": {label: sorted(of) for label, of in groups.items()},
+              "disturbed": disturbed(runs), "measures": {}}
     for measure in MEASURES:
         table = collect(runs, measure)
+        middle = medians(table)
+        rows = ratios(middle, base)
         result["measures"][measure] = {
-            "medians": {program: {name: statistics.median(values)
-                                  for name, values in columns.items()}
+            "medians": middle,
+            "spreads": {program: {name: spread(values) for name, values in columns.items()}
                         for program, columns in table.items()},
-            "ratios": ratios(table, base),
-            "means": means(table, base, names, set(table)),
-            "intervals": bootstrap(table, base, names, set(table)),
-            "means_large": means(table, base, names, set(large)),
+            "ratios": rows,
+            "means": {label: means(rows, names, programs) for label, programs in groups.items()},
+            "intervals": bootstrap(table, base, names, groups),
+            "against_best": against_best(rows, names),
         }
     return result
 
 
-def show_table(title, summary, measure, order, names, unit):
-    part = summary["measures"][measure]
-    columns = [name for name in names if name in part["means"]]
-    base = summary["base"]
-    width = max([9] + [len(name) for name in columns]) + 1
-    lines = ["%s, ratio to %s (median of rounds; smaller is better)" % (title, base),
-             "%-14s %9s" % ("program", base) + "".join("%*s" % (width, name) for name in columns)]
-    for program in order:
-        row = part["ratios"].get(program)
-        if not row:
-            continue
-        text = "%-14s %9s" % (program, unit(part["medians"][program][base]))
-        for name in columns:
-            text += "%*s" % (width, "%.3f" % row[name] if name in row else "failed")
-        lines.append(text)
-    lines.append("%-24s" % "geometric mean"
-                 + "".join("%*.3f" % (width, part["means"][n]) for n in columns)
-                 + "   best peer %.3f" % part["means"].get("best peer", float("nan")))
-    for label, index in (("  95 % interval, low", 0), ("  95 % interval, high", 1)):
-        lines.append("%-24s" % label
-                     + "".join("%*.3f" % (width, part["intervals"][n][index]) for n in columns))
-    if summary["large_programs"]:
-        lines.append("%-24s" % ("mean, %d above 20 MiB" % len(summary["large_programs"]))
-                     + "".join("%*.3f" % (width, part["means_large"][n]) for n in columns)
-                     + "   best peer %.3f" % part["means_large"]["best peer"])
-    return "\n".join(lines)
+def ratio_interval(first, second, samples=2000, seed=1):
+    """(low, high) of median(second) / median(first) by bootstrap."""
+    draw = random.Random(seed)
+    pick = lambda values: statistics.median(draw.choices(values, k=len(values)))
+    return percentiles([pick(second) / pick(first) for _ in range(samples)])
+
+
+def rank_p(first, second):
+    """Two-sided p of the rank sum test: how often a random split of all values would lie at least
+    as far apart. Exact up to 20,000 splits, by the normal approximation beyond."""
+    values = sorted(first + second)
+    ranks = {}
+    for value, same in itertools.groupby(enumerate(values, 1), key=lambda pair: pair[1]):
+        places = [place for place, _ in same]
+        ranks[value] = sum(places) / len(places)  # ties share the middle rank
+    every = [ranks[value] for value in first + second]
+    count, total = len(first), len(every)
+    expected = count * sum(every) / total
+    away = abs(sum(every[:count]) - expected) - 1e-9
+    if math.comb(total, count) <= 20000:
+        sums = [abs(sum(some) - expected) for some in itertools.combinations(every, count)]
+        return sum(one >= away for one in sums) / len(sums)
+    deviation = math.sqrt(count * (total - count) / total * statistics.pvariance(every)
+                          * total / (total - 1))
+    return math.erfc(away / deviation / math.sqrt(2)) if deviation else 1.0
