@@ -100,6 +100,43 @@ static uint64_t share_of(ul_heap *heap, ul_mcache *cache) {
   return cache->share_bytes;
 }
 
+/* Sends the `count` objects that lie in the bin longest to the central. Until they are gone the bin looks
+ * empty: a child of a fork in between must not find objects here that are there already; it loses the
+ * rest. */
+static void spill(ul_heap *heap, unsigned size_class, ul_bin *bin, uint32_t count) {
+  uint32_t kept = bin->count - count;
+  bin->count = 0;
+  ul_compiler_fence();
+  ul_mcentral_return(heap, &heap->central[size_class], bin->slots, count, true);
+  memmove(bin->slots, bin->slots + count, kept * sizeof *bin->slots);
+  ul_compiler_fence();
+  bin->count = kept;
+}
+
+/* After so many looks in a row at which it was unused, a bin gives half of its capacity up. */
+#define UNUSED_LOOKS 32
+
+/* Looks at one bin, for another that cannot grow: was it used since the last look? It was when it ran
+ * empty or full, or holds another number of objects. A bin in use may hold the same number by chance, so
+ * one look says little. */
+static void look_for_unused(ul_heap *heap, ul_mcache *cache) {
+  cache->hand = cache->hand + 1 < cache->used_count ? cache->hand + 1 : 0;
+  unsigned     size_class = cache->used[cache->hand];
+  ul_bin      *bin = &cache->bin[size_class];
+  ul_bin_cold *cold = &cache->cold[size_class];
+  bool         used = cold->missed || cold->seen != bin->count;
+  cold->missed = false;
+  cold->seen = bin->count;
+  cold->unused = used ? 0 : (uint16_t)(cold->unused + 1);
+  if (cold->unused < UNUSED_LOOKS || bin->capacity <= LEAST_OBJECTS) return;
+  uint32_t capacity = UL_MAX(bin->capacity / 2, LEAST_OBJECTS);
+  cache->capacity_bytes -= (uint64_t)(bin->capacity - capacity) * bin->object_bytes;
+  bin->capacity = capacity;
+  if (bin->count > capacity) spill(heap, size_class, bin, bin->count - capacity);
+  cold->seen = bin->count;
+  cold->unused = 0;
+}
+
 /* Sets a bin up on first use, or doubles its capacity where limits allow. */
 static void grow_bin(ul_heap *heap, ul_mcache *cache, ul_mcentral *central) {
   ul_bin  *bin = &cache->bin[central->size_class];
@@ -108,15 +145,19 @@ static void grow_bin(ul_heap *heap, ul_mcache *cache, ul_mcentral *central) {
     bin->object_bytes = central->object_bytes;
     bin->offset_mask = central->span_bytes - 1;
     bin->magic = central->magic;
+    cache->used[cache->used_count++] = central->size_class;
   }
+  cache->cold[central->size_class].missed = true;
   if (capacity == 0) {
     capacity = UL_MAX(UL_MIN(FIRST_BYTES / bin->object_bytes, FIRST_OBJECTS), LEAST_OBJECTS);
   } else {
     uint64_t share = share_of(heap, cache);
-    if (cache->capacity_bytes + (uint64_t)bin->capacity * bin->object_bytes > share) return;
     uint32_t most = UL_MIN(ul_div_quotient(share / BIN_SHARE, bin->magic), BIN_OBJECTS);
     capacity = UL_MIN(capacity, UL_MAX(most, LEAST_OBJECTS));
     if (capacity <= bin->capacity) return;
+    uint64_t more = (uint64_t)(capacity - bin->capacity) * bin->object_bytes;
+    if (cache->capacity_bytes + more > share) look_for_unused(heap, cache);
+    if (cache->capacity_bytes + more > share) return;
   }
   resize_slots(heap, cache, central->size_class, capacity);
 }
@@ -177,25 +218,49 @@ static void become_generous(ul_heap *heap, ul_mcentral *central, ul_bin *bin, ul
   cold->capacity = 0;
 }
 
-/* Objects of that size and more borrow. */
-#define BORROW_BYTES   1024u
-#define BORROW_CLASSES 2
+/* Objects of that size and more borrow. From EAGER_BYTES on, in a heap too small for fine classes, from
+ * whoever has one free; else from who has more than a share of its live ones free: what lies free in a
+ * class that only grows is about to be used. */
+#define BORROW_BYTES 64u
+#define EAGER_BYTES  1024u
+#define FREE_SHARE   16
 
-/* An object of one of the next larger classes that is free and has memory behind it, when the class
- * itself has none: new memory would cost the program more than the few bytes that stay unused. How much
- * of a class is live wanders up and down, and what it is short of another has too much of; the larger
- * the objects, the more that comes to. NULL: none. */
-static void *borrow(ul_heap *heap, ul_mcache *cache, uint32_t object_bytes) {
-  for (int i = 0; i < BORROW_CLASSES && object_bytes < UL_SMALL_MAX_BYTES; i++) {
-    unsigned larger = ul_size_class(&cache->sizes, object_bytes + 1);
-    void    *object = ul_mcache_get(cache, larger);
-    if (object) return object;
+static bool is_eager(const ul_heap *heap, uint32_t object_bytes) {
+  uint64_t heap_bytes = (uint64_t)ul_load(&heap->committed_pages) << UL_PAGE_SHIFT;
+  return object_bytes >= EAGER_BYTES && heap_bytes < UL_REFINE_HEAP_BYTES;
+}
+
+/* Most likely, as seen without the lock. */
+static bool has_nothing(const ul_mcentral *central) {
+  return ul_load(&central->free_objects) == 0 && ul_load(&central->transfer_count) == 0;
+}
+
+/* An object of a larger class that is free and has memory behind it, when the class itself has none: new
+ * memory would cost the program more than the bytes that stay unused, an eighth or, eager, a quarter. How
+ * much of a class is live wanders up and down, and what it is short of another has too much of. NULL:
+ * none. */
+static void *borrow(ul_heap *heap, ul_mcache *cache, uint32_t object_bytes, bool eager) {
+  uint32_t most = object_bytes + object_bytes / (eager ? 4 : 8);
+  most = UL_MIN(most, (uint32_t)UL_SMALL_MAX_BYTES);
+  while (object_bytes < most) {
+    unsigned     larger = ul_size_class(&cache->sizes, object_bytes + 1);
+    ul_bin      *bin = &cache->bin[larger];
+    ul_mcentral *central = &heap->central[larger];
     object_bytes = ul_size_class_bytes(larger);
-    if (cache->bin[larger].object_bytes == 0) continue; /* not in use in this thread */
-    if (ul_mcentral_fetch(heap, &heap->central[larger], &cache->cold[larger].adopted, &object, 1,
-                          UL_FETCH_FREE)) {
-      return object;
+    if (object_bytes > most) break;
+    if (bin->capacity == 0) continue; /* not in use in this thread */
+    if (!eager && ul_load(&central->free_objects) * FREE_SHARE < ul_load(&central->live_objects)) {
+      continue;
     }
+    void *object = ul_mcache_get(cache, larger);
+    if (object) return object;
+    uint32_t want = eager ? 1 : UL_MAX(bin->capacity / 2, 1u);
+    uint32_t got = ul_mcentral_fetch(heap, central, &cache->cold[larger].adopted, bin->slots, want,
+                                     UL_FETCH_FREE);
+    if (got == 0) continue;
+    ul_compiler_fence();
+    bin->count = got - 1;
+    return bin->slots[got - 1];
   }
   return NULL;
 }
@@ -215,9 +280,12 @@ static void *refill(ul_heap *heap, ul_mcache *cache, unsigned size_class, bool a
     if (adopted) ul_mcentral_unadopt(heap, central, adopted);
   } else {
     uint32_t want = UL_MAX((bin->capacity + cold->capacity) / 2, 1u), got = 0;
-    if (central->object_bytes >= BORROW_BYTES && !aligned) {
+    bool     may_borrow = central->object_bytes >= BORROW_BYTES && !aligned;
+    bool     eager = may_borrow && is_eager(heap, central->object_bytes);
+    if (eager)
       got = ul_mcentral_fetch(heap, central, &cold->adopted, bin->slots, want, UL_FETCH_FREE);
-      if (got == 0) object = borrow(heap, cache, central->object_bytes);
+    if (got == 0 && may_borrow && (eager || has_nothing(central))) {
+      object = borrow(heap, cache, central->object_bytes, eager);
     }
     if (!object) {
       if (got == 0) got = ul_mcentral_fetch(heap, central, &cold->adopted, bin->slots, want, how);
@@ -267,15 +335,7 @@ static void put(ul_heap *heap, ul_mcache *cache, unsigned size_class, void *obje
     return;
   }
   if (bin->count >= bin->capacity) {
-    /* Still full: the older half goes. Until it is gone the bin looks empty: a child of a fork in
-     * between must not find objects here that are there already; it loses the rest. */
-    uint32_t count = bin->count, spill = UL_MAX(count / 2, 1u);
-    bin->count = 0;
-    ul_compiler_fence();
-    ul_mcentral_return(heap, central, bin->slots, spill, true);
-    memmove(bin->slots, bin->slots + spill, (count - spill) * sizeof *bin->slots);
-    ul_compiler_fence();
-    bin->count = count - spill;
+    spill(heap, size_class, bin, UL_MAX(bin->count / 2, 1u)); /* still full */
   }
   bin->slots[bin->count] = object;
   ul_compiler_fence();
@@ -308,6 +368,7 @@ static void drop_bin(ul_heap *heap, ul_mcache *cache, unsigned size_class) {
 
 void ul_mcache_empty(ul_heap *heap, ul_mcache *cache) {
   for (unsigned c = UL_CLASS_FIRST; c < UL_CLASS_END; c++) drop_bin(heap, cache, c);
+  cache->used_count = cache->hand = 0;
 }
 
 void ul_mcache_flush(ul_heap *heap) {
@@ -368,6 +429,7 @@ void ul_mcache_adopt_orphans(ul_heap *heap) {
       drop_bin(heap, cache, c);
     }
     cache->capacity_bytes = 0;
+    cache->used_count = cache->hand = 0;
     ul_lock_take(&table->lock);
     cache->next_idle = table->idle;
     table->idle = cache;

@@ -15,7 +15,8 @@
  * objects change size, oldest first, holds 965 MB that way and 719 MB thrifty.
  *
  * Capacity starts small and doubles each time a bin runs empty or full, up to what
- * the thread may hold, a share of the heap: who allocates little holds little.
+ * the thread may hold, a share of the heap: who allocates little holds little. When that is used up, a
+ * bin grows by what others that nobody uses any more have.
  *
  * A thread without a cache (too early, too late, no memory for one) has `ul_mcache_none`, whose bins
  * hold nothing and take nothing: its every call goes the slow way.
@@ -49,6 +50,9 @@ typedef struct ul_bin_cold {
   uint32_t         slots_room; /* slots the array has */
   uint32_t         capacity;   /* thrifty: what the bin's was; else 0 */
   uint32_t         leaving;    /* thrifty: objects on their way to their spans */
+  uint32_t         seen;       /* the bin's count when `hand` was here last */
+  uint16_t         unused;     /* how often in a row it looked unused */
+  bool             missed;     /* it ran empty or full since */
   void           **out;        /* UL_OUT_OBJECTS of them */
 } ul_bin_cold;
 
@@ -61,6 +65,9 @@ typedef struct ul_mcache {
   ul_link           link;      /* in ul_mcache_table.all */
   struct ul_mcache *next_idle; /* in ul_mcache_table.idle */
   unsigned          colour;
+  uint8_t           used[UL_CLASS_END]; /* classes whose bins are set up */
+  uint32_t          used_count;
+  uint32_t          hand; /* index in `used`: the bin to look at next for what it does not need */
   uint64_t          capacity_bytes;             /* sum over bins of capacity * object_bytes */
   uint64_t          share_bytes;                /* what that may come to, while the heap has */
   uint64_t          share_pages, share_threads; /* so many pages, and so many threads a cache */

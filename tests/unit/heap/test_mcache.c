@@ -116,6 +116,29 @@ static void test_bins_grow_within_the_share(void **state) {
   assert_true(bytes <= ul_mcache_current->share_bytes);
 }
 
+/* What the share allows is taken by classes of which nobody asks for more: they give it up. */
+static void test_unused_bins_make_room(void **state) {
+  static const size_t former[] = {64, 128, 256, 512};
+  (void)state;
+  for (int f = 0; f < 4; f++) {
+    for (int i = 0; i < 1000; i++) objects[i] = get(former[f]);
+    for (int i = 0; i < 1000; i++) put(objects[i]);
+  }
+  uint32_t before[4], shrunk = 0;
+  for (int f = 0; f < 4; f++) before[f] = bin_of(former[f])->capacity;
+  for (int round = 0; round < 2000; round++) {
+    for (int i = 0; i < 12; i++) objects[i] = get(1024);
+    for (int i = 0; i < 12; i++) put(objects[i]);
+  }
+  assert_true(ul_mcache_current->capacity_bytes <= ul_mcache_current->share_bytes);
+  assert_true(bin_of(1024)->capacity >= 12);
+  for (int f = 0; f < 4; f++) {
+    shrunk += bin_of(former[f])->capacity < before[f];
+    assert_true(bin_of(former[f])->capacity >= 2); /* it is used again some day */
+  }
+  assert_true(shrunk > 0);
+}
+
 static void test_a_full_bin_spills_its_oldest(void **state) {
   uint32_t i = 0;
   (void)state;
@@ -160,21 +183,33 @@ static void test_borrows_from_the_next_larger(void **state) {
   put(one);
   uint64_t leaves = heap.resident_leaves;
   assert_ptr_equal(get(2000), one);
-  put(other); /* two classes up is as far as it goes */
+  put(other); /* two classes up, in a small heap */
   assert_ptr_equal(get(2000), other);
   assert_int_equal(heap.resident_leaves, leaves);
   put(one);
   assert_ptr_equal(get(larger), one); /* it is freed as what it is */
 }
 
-static void test_small_objects_do_not_borrow(void **state) {
+/* A class that hands out what it has borrows only from one with much to spare. */
+static void test_small_objects_borrow_what_is_idle(void **state) {
   size_t larger = ul_size_class_bytes(class_of(513));
   (void)state;
-  (void)get(500);
-  void *one = get(larger);
-  while (bin_of(500)->count || ul_mcentral_of(&heap, class_of(500))->free_objects) (void)get(500);
-  put(one);
-  assert_int_equal(class_of_object(get(500)), class_of(500));
+  for (int i = 0; i < 400; i++) objects[i] = get(larger);
+  (void)get(512);
+  while (bin_of(512)->count || ul_mcentral_of(&heap, class_of(512))->free_objects) (void)get(512);
+  put(objects[0]);
+  assert_int_equal(class_of_object(get(512)), class_of(512)); /* not for one of 400 */
+  while (bin_of(512)->count || ul_mcentral_of(&heap, class_of(512))->free_objects) (void)get(512);
+  for (int i = 1; i < 400; i++) {
+    if (i % 4) put(objects[i]);
+  }
+  ul_mcentral *central = ul_mcentral_of(&heap, class_of(larger));
+  ul_lock_take(&central->lock);
+  ul_mcentral_drain(&heap, central, central->transfer_count);
+  ul_lock_drop(&central->lock);
+  uint64_t leaves = heap.resident_leaves;
+  for (int i = 0; i < 100; i++) assert_int_equal(class_of_object(get(512)), class_of(larger));
+  assert_int_equal(heap.resident_leaves, leaves);
 }
 
 /* Who asks for an alignment gets the class that has it. */
@@ -213,10 +248,11 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_fresh_objects_ascend, new_cache, end_cache),
       cmocka_unit_test_setup_teardown(test_no_object_twice, new_cache, end_cache),
       cmocka_unit_test_setup_teardown(test_bins_grow_within_the_share, new_cache, end_cache),
+      cmocka_unit_test_setup_teardown(test_unused_bins_make_room, new_cache, end_cache),
       cmocka_unit_test_setup_teardown(test_a_full_bin_spills_its_oldest, new_cache, end_cache),
       cmocka_unit_test_setup_teardown(test_full_is_only_that, new_cache, end_cache),
       cmocka_unit_test_setup_teardown(test_borrows_from_the_next_larger, new_cache, end_cache),
-      cmocka_unit_test_setup_teardown(test_small_objects_do_not_borrow, new_cache, end_cache),
+      cmocka_unit_test_setup_teardown(test_small_objects_borrow_what_is_idle, new_cache, end_cache),
       cmocka_unit_test_setup_teardown(test_aligned_objects_are_not_borrowed, new_cache, end_cache),
       cmocka_unit_test_setup_teardown(test_thrifty_keeps_nothing, new_cache, end_cache),
   };
