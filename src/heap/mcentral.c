@@ -63,7 +63,7 @@ void ul_mcentral_relist(ul_heap *heap, ul_mcentral *central, ul_mspan *span) {
   if (span->live == 0 && !span->adopted) {
     ul_list_remove(&span->link);
     central->spans--;
-    central->free_objects -= ul_mspan_free_objects(span);
+    ul_store(&central->free_objects, central->free_objects - ul_mspan_free_objects(span));
     central->dirty_leaves -= span->dirty;
     ul_mheap_free_small(heap, span);
     return;
@@ -109,7 +109,7 @@ static bool activate(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted, ul
     ul_mspan *span = *adopted;
     if (span && span->parked > 0 && !span->releasing) {
       uint32_t gained = ul_mspan_activate(heap, span);
-      central->free_objects += gained;
+      ul_store(&central->free_objects, central->free_objects + gained);
       if (gained) return true;
     }
     span = first_of(&central->lists[LIST_BARE]);
@@ -144,7 +144,7 @@ static void take_newest(ul_mcentral *central, void **ret_objects, uint32_t count
   uint32_t part = UL_MIN(count, capacity - start);
   memcpy(ret_objects, central->transfer + start, part * sizeof *ret_objects);
   memcpy(ret_objects + part, central->transfer, (count - part) * sizeof *ret_objects);
-  central->transfer_count -= count;
+  ul_store(&central->transfer_count, central->transfer_count - count);
   central->transfer_low = UL_MIN(central->transfer_low, central->transfer_count);
 }
 
@@ -155,7 +155,7 @@ static void add_newest(ul_mcentral *central, void **objects, uint32_t count) {
   uint32_t part = UL_MIN(count, capacity - start);
   memcpy(central->transfer + start, objects, part * sizeof *objects);
   memcpy(central->transfer, objects + part, (count - part) * sizeof *objects);
-  central->transfer_count += count;
+  ul_store(&central->transfer_count, central->transfer_count + count);
 }
 
 uint32_t ul_mcentral_fetch(ul_heap *heap, ul_mcentral *central, ul_mspan **adopted,
@@ -180,8 +180,8 @@ uint32_t ul_mcentral_fetch(ul_heap *heap, ul_mcentral *central, ul_mspan **adopt
     }
     uint32_t taken = ul_mspan_take(heap, span, ret_objects + got, want - got);
     got += taken;
-    central->live_objects += taken;
-    central->free_objects -= taken;
+    ul_store(&central->live_objects, central->live_objects + taken);
+    ul_store(&central->free_objects, central->free_objects - taken);
   }
   central->free_low = UL_MIN(central->free_low, central->free_objects);
   central->dirty_low = UL_MIN(central->dirty_low, central->dirty_leaves);
@@ -213,8 +213,8 @@ static void put_all(ul_heap *heap, ul_mcentral *central, void **objects, uint32_
     i += ul_mspan_put(heap, span, objects + i, count - i);
     ul_mcentral_relist(heap, central, span);
   }
-  central->live_objects -= count;
-  central->free_objects += count;
+  ul_store(&central->live_objects, central->live_objects - count);
+  ul_store(&central->free_objects, central->free_objects + count);
 }
 
 static bool make_transfer(ul_heap *heap, ul_mcentral *central) {
@@ -236,7 +236,7 @@ void ul_mcentral_drain(ul_heap *heap, ul_mcentral *central, uint32_t count) {
     uint32_t part = UL_MIN(count, central->transfer_capacity - central->transfer_oldest);
     put_all(heap, central, central->transfer + central->transfer_oldest, part);
     central->transfer_oldest = (central->transfer_oldest + part) & (central->transfer_capacity - 1);
-    central->transfer_count -= part;
+    ul_store(&central->transfer_count, central->transfer_count - part);
     count -= part;
   }
   central->transfer_low = UL_MIN(central->transfer_low, central->transfer_count);

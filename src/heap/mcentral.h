@@ -15,7 +15,9 @@
  * Invariants  live_objects and free_objects are sums over the class's spans; a span is on exactly
  *             the list that its counts say (ul_mcentral_check). Objects in `transfer` are allocated
  *             and carry their cookies.
- * Threads     one lock for each class.
+ * Threads     one lock for each class. Under it live_objects, free_objects and transfer_count are
+ *             written with ul_store: who only wants to know about how much there is reads them
+ *             without.
  */
 #ifndef UL_HEAP_MCENTRAL_H
 #define UL_HEAP_MCENTRAL_H

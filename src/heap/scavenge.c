@@ -69,7 +69,7 @@ static void add_to_batch(ul_heap *heap, ul_mcentral *central, ul_mspan *span, st
 
   *want -= UL_MIN(*want, count);
   span->changed = *want < heap->os_page_bytes >> UL_LEAF_SHIFT;
-  central->free_objects -= before - ul_mspan_free_objects(span);
+  ul_store(&central->free_objects, central->free_objects - (before - ul_mspan_free_objects(span)));
   span->releasing = 1;
   ul_mcentral_relist(heap, central, span);
   batch->span[batch->count] = span;

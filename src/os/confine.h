@@ -8,8 +8,9 @@
  *     open       whatever the header says
  *     confined   mmap munmap mprotect madvise mremap, futex, write for last words,
  *                getpid and clock_gettime; all else is answered as by a system that cannot
- *     sealed     the same without madvise, mremap and the clock: SECCOMP_MODE_STRICT allows no memory
- *                at all, what there is must do, and forbids even the processor's counter
+ *     sealed     the same without mprotect, madvise, mremap and the clock: SECCOMP_MODE_STRICT
+ *                allows no memory at all, what there is must do, and forbids even the processor's
+ *                counter
  *
  * It never becomes looser, and a forked child inherits it, as it does the filter. Exec ends it: the
  * next program hears nothing of a filter that is there already.

@@ -55,7 +55,7 @@ size_t ul_os_reserve_limit(void) {
 }
 
 int ul_os_commit(void *start, size_t bytes) {
-  if (FAULT(UL_OS_CALL_COMMIT)) return -UL_E_NOMEM;
+  if (FAULT(UL_OS_CALL_COMMIT) || ul_os_is_sealed()) return -UL_E_NOMEM;
   int saved_errno = errno;
   int failed = mprotect(start, bytes, PROT_READ | PROT_WRITE);
   errno = saved_errno;
